@@ -1,0 +1,328 @@
+"""The data that flows through a scan: frozen, free of I/O, and all that a reporter may see."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol, TypeAlias
+
+Json: TypeAlias = Any
+"""A decoded JSON value: None, bool, int, float, str, list or dict."""
+Row: TypeAlias = Mapping[str, Json]
+"""One row of a population: column name to value; null columns are left out."""
+
+
+class Severity(IntEnum):
+    """How bad a violation is; ordered."""
+
+    INFO = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
+
+    @property
+    def word(self) -> str:
+        """The lower-case word that policies and reports use."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, word: str) -> Severity:
+        """Read the word that policies and the command line use; KeyError if there is no such severity."""
+        return cls[word.upper()]
+
+
+class Verdict(StrEnum):
+    """What one policy says of one row."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Reason(StrEnum):
+    """Why something was not seen (a gap) or not decided (an unknown row)."""
+
+    SCOPE_MISSING = "SCOPE_MISSING"
+    SCOPE_DISABLED = "SCOPE_DISABLED"
+    SCOPE_EMPTY = "SCOPE_EMPTY"
+    RIGHTS_PARTIAL = "RIGHTS_PARTIAL"
+    DENIED = "DENIED"
+    BAD_ANSWER = "BAD_ANSWER"
+    TRUNCATED = "TRUNCATED"
+    TENANT_LIMIT = "TENANT_LIMIT"
+    UNSTABLE = "UNSTABLE"
+    THROTTLED = "THROTTLED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    UNSUPPORTED = "UNSUPPORTED"
+    NOT_COLLECTED = "NOT_COLLECTED"
+    SHAPE_DRIFT = "SHAPE_DRIFT"
+    STALE = "STALE"
+    POPULATION_SMALL = "POPULATION_SMALL"
+    EVAL_ERROR = "EVAL_ERROR"
+    MISSING = "MISSING"
+    AMBIGUOUS = "AMBIGUOUS"
+    DUPLICATE = "DUPLICATE"
+    REDACTED = "REDACTED"
+    SIDE_DENIED = "SIDE_DENIED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The ARM resource a verdict is about. `id` is canonical (see `scanner.ids`); `display_id` is as Azure wrote it."""
+
+    id: str
+    display_id: str
+    name: str
+    type: str
+    subscription: str
+    resource_group: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverMark:
+    """The waiver that covers a verdict."""
+
+    id: str
+    owner: str
+    reason: str
+    expires: str
+
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "arguard/v1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The verdict of one policy on one row, whatever the verdict: passes are evidence too.
+
+    `reason` is set for unknown verdicts only. `message` is one line: the policy's message for a fail, why the row was not
+    decided for an unknown, why it does not apply for a not_applicable, empty for a pass. `evidence` maps each path that
+    was read to its value; a parameter's value is `{"value": ..., "origin": ...}`. `known` is None without a baseline.
+    """
+
+    policy: str
+    resource: Resource
+    subject: str = ""
+    verdict: Verdict
+    reason: Reason | None = None
+    severity: Severity
+    message: str = ""
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    cause: str | None = None
+    waiver: WaiverMark | None = None
+    known: bool | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity across runs (64 hex digits): policy, resource and subject, never message, severity or time."""
+        identity = "\x1f".join(("arguard/v1", self.policy, self.resource.id, self.subject))
+        return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def guid(self) -> str:
+        """The fingerprint as a UUID version 5, for formats that want one."""
+        return str(uuid.uuid5(_NAMESPACE, self.fingerprint))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Gap:
+    """One way in which a policy did not see everything.
+
+    `table` is a query's name or a side table, empty for the scope itself; `subscription` is empty when all of them are
+    meant; `text` is canonical, never the service's prose; `counts` tells whether it could hide a blocking finding.
+    """
+
+    reason: Reason
+    table: str = ""
+    subscription: str = ""
+    text: str
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What was asked once for all policies: a query (with its digest) or a side table."""
+
+    table: str
+    digest: str = ""
+    answered: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription as the source names it."""
+
+    id: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What was expected to be seen. `kind` is "proven" (listed) or "discovered" (whatever the identity sees)."""
+
+    kind: str
+    expected: tuple[str, ...]
+    management_groups: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options that decide a scan; never paths or outputs. `fail_on` None means `never`."""
+
+    policies: tuple[str, ...] = ()
+    profile: str = ""
+    params: Mapping[str, Json] = field(default_factory=dict)
+    subscriptions: tuple[str, ...] = ()
+    fail_on: Severity | None = Severity.HIGH
+    as_of: str = "run"
+    max_age_hours: float = 24.0
+    allow_incomplete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanInfo:
+    """Everything a report says of the run itself.
+
+    `as_of` is the time that ages are judged at: the run's own, or the snapshot's with `--as-of snapshot`. `digests` holds
+    sha256 values of "packs" and "snapshot". `commit` and `ci_run` are empty where unknown.
+    """
+
+    tool: str
+    libraries: Mapping[str, str]
+    run_time: datetime
+    as_of: datetime
+    collected_at: datetime | None
+    source: str
+    scope: Scope
+    options: Options
+    digests: Mapping[str, str]
+    commit: str = ""
+    ci_run: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInfo:
+    """A policy as reports show it. `file` is relative to the folder that holds the pack; `line` is the one of `assert`.
+
+    `params` maps each parameter the policy reads to `{"value": ..., "origin": default|profile|configuration|command line}`.
+    """
+
+    id: str
+    name: str
+    title: str
+    severity: Severity
+    highest: Severity
+    pack: str
+    file: str
+    line: int
+    why: str
+    fix: str
+    references: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()
+    params: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many rows of a policy ended how. `waived` and `known` are marks: those rows are counted in their verdict too.
+
+    `blocking` counts fails that block; `hiding` counts unknowns that could hide a blocking finding.
+    """
+
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    not_applicable: int = 0
+    waived: int = 0
+    known: int = 0
+    blocking: int = 0
+    hiding: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of the population."""
+        return self.passed + self.failed + self.unknown + self.not_applicable
+
+
+class Outcome(StrEnum):
+    """The result of a policy in one word."""
+
+    COMPLIANT = "compliant"
+    VIOLATIONS = "violations"
+    INCOMPLETE = "incomplete"
+    NOT_APPLICABLE = "not_applicable"
+    NONE = "none"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyResult:
+    """What became of one policy. `waits_for` says why a policy was not asked; it is empty for a policy that was."""
+
+    info: PolicyInfo
+    waits_for: tuple[str, ...] = ()
+    counts: Counts = Counts()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def asked(self) -> bool:
+        """Whether the policy ran."""
+        return not self.waits_for
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was seen and decided."""
+        return not self.gaps and self.counts.unknown == 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """Violations first, then what is missing, then what was proven."""
+        if not self.asked:
+            return Outcome.NOT_ASKED
+        if self.counts.failed:
+            return Outcome.VIOLATIONS
+        if not self.complete:
+            return Outcome.INCOMPLETE
+        if self.counts.rows == 0:
+            return Outcome.NONE
+        return Outcome.COMPLIANT if self.counts.passed else Outcome.NOT_APPLICABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the gate says. `complete` is false when something that counts was not seen or not decided."""
+
+    exit_code: int
+    complete: bool
+    reasons: tuple[str, ...]
+
+
+class Findings(Protocol):
+    """The stored verdicts, read back as often as a reporter likes, never as one list."""
+
+    def of(self, policy: str) -> Iterator[Finding]:
+        """The verdicts of one policy, sorted by canonical id, then subject."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """The one object that everything after the scan sees: policies in order of id, findings on demand."""
+
+    info: ScanInfo
+    ledger: Sequence[LedgerEntry]
+    policies: Sequence[PolicyResult]
+    findings: Findings
+    decision: Decision
