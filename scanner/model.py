@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Json: TypeAlias = Any
 """A decoded JSON value: None, bool, int, float, str, list or dict."""
 Row: TypeAlias = Mapping[str, Json]
 """One row of a population: column name to value; null columns are left out."""
+ColumnType = Literal["string", "bool", "long", "real", "dynamic"]
+"""What a projected column can hold; anything else is refused."""
 
 
 class Severity(IntEnum):

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scanner.assertion import Expression, Template
-from scanner.model import Json, PolicyInfo, Severity
+from scanner.model import ColumnType, Json, PolicyInfo, Severity
 
 SIDE_TABLES = ("arm_locks", "arm_vm_status", "arm_restore_points", "evidence")
 """Side tables that a policy may attach; each holds what ARG does not carry."""
-
-ColumnType = Literal["string", "bool", "long", "real", "dynamic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
