@@ -125,7 +125,7 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Identity across runs (64 hex digits): policy, resource and subject, never message, severity or time."""
-        identity = "\x1f".join(("arguard/v1", self.policy, self.resource.id, self.subject))
+        identity = f"arguard/v1\x1f{self.policy}\x1f{self.resource.id}\x1f{self.subject}"
         return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property

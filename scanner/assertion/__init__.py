@@ -6,7 +6,7 @@ from scanner.assertion.expression import (
     Undecided,
     compile_expression,
 )
-from scanner.assertion.paths import EACH, Path, Step, parse_path, path_text, read
+from scanner.assertion.paths import EACH, Path, Step, first_missing, parse_path, path_text, read
 from scanner.assertion.template import Template, compile_template
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Undecided",
     "compile_expression",
     "compile_template",
+    "first_missing",
     "parse_path",
     "path_text",
     "read",

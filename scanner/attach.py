@@ -1,0 +1,146 @@
+"""Side data joined to rows: what ARG does not carry, indexed once and matched on canonical ids."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+
+from scanner.assertion import Undecided, parse_path, read
+from scanner.ids import canonical, subscription_of
+from scanner.model import Json, Reason, Row
+from scanner.plan import Asked
+from scanner.policy import Attach, MaxAge
+from scanner.sources import Answer
+from scanner.views import VIEWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """A row with its side data and parameters. `trouble` says what side data could not be told, if any."""
+
+    row: Row
+    view: Mapping[str, Json]
+    trouble: Undecided | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One attached source, ready to be matched: `items` by what they are matched on, `order` for what lies below an id."""
+
+    attach: Attach
+    answer: Answer
+    items: Mapping[tuple[str, ...], list[Json]]
+    order: tuple[str, ...] = ()
+
+
+def index(attach: Attach, answer: Answer) -> Side:
+    """Read a side source once and index it for its attachment."""
+    view = VIEWS.get(attach.source, dict)
+    items: dict[tuple[str, ...], list[Json]] = {}
+    for page in answer.pages():
+        for item in map(view, page):
+            key = _side_key(attach, item)
+            if key is not None:
+                items.setdefault(key, []).append(item)
+    order = tuple(sorted(key[0] for key in items)) if attach.how == "covering" else ()
+    return Side(attach=attach, answer=answer, items=items, order=order)
+
+
+def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: datetime) -> Iterator[Joined]:
+    """Each row with what its policy attaches under the names it gave, and with `params`."""
+    for row in page:
+        view: dict[str, Json] = {**row, "params": asked.params}
+        trouble = None
+        for side in sides:
+            try:
+                _expect_answer(side, row)
+                view[side.attach.name] = _find(side, row, asked.params, now)
+            except Undecided as undecided:
+                trouble = trouble or undecided
+        yield Joined(row=row, view=view, trouble=trouble)
+
+
+def _expect_answer(side: Side, row: Row) -> None:
+    subscription = subscription_of(str(row.get("id", "")))
+    if subscription in side.answer.answered:
+        return
+    gaps = [gap for gap in side.answer.gaps if gap.subscription in {"", subscription}]
+    why = f" ({gaps[0].reason}: {gaps[0].text})" if gaps else ""
+    raise Undecided(Reason.SIDE_DENIED, f"{side.attach.source} did not answer for subscription {subscription}{why}")
+
+
+def _find(side: Side, row: Row, params: Mapping[str, Json], now: datetime) -> Json:
+    """The attached value; None where the row has nothing to match on, so that whoever reads it finds it missing."""
+    spec = side.attach
+    if spec.how == "covering":
+        scope = row.get(spec.covering)
+        return _covering(side, canonical(scope)) if isinstance(scope, str) else None
+    key = _key(row, [column for _, column in spec.on])
+    if key is None:
+        return None
+    found = side.items.get(key, [])
+    if spec.how == "many":
+        for item in found:
+            _expect_fresh(spec, item, params, now)
+        return _ordered(found)
+    if len(found) > 1:
+        raise Undecided(Reason.AMBIGUOUS, f"{spec.source} holds {len(found)} objects for one row where at most one is expected")
+    if found:
+        _expect_fresh(spec, found[0], params, now)
+    return found[0] if found else None
+
+
+def _covering(side: Side, scope: str) -> list[Json]:
+    """Every lock whose scope is at, above or below an id, each with that relation."""
+    found: list[Json] = []
+    parts = scope.split("/")
+    for length in range(1, len(parts) + 1):
+        above = "/".join(parts[:length])
+        relation = "at" if above == scope else "above"
+        found.extend({**item, "relation": relation} for item in side.items.get((above,), ()))
+    start = bisect_left(side.order, scope + "/")
+    for below in side.order[start:]:
+        if not below.startswith(scope + "/"):
+            break
+        found.extend({**item, "relation": "below"} for item in side.items[(below,)])
+    return _ordered(found)
+
+
+def _side_key(attach: Attach, item: Mapping[str, Json]) -> tuple[str, ...] | None:
+    return _key(item, ["scope"] if attach.how == "covering" else [column for column, _ in attach.on])
+
+
+def _key(item: Mapping[str, Json], columns: Iterable[str]) -> tuple[str, ...] | None:
+    values = [item.get(column) for column in columns]
+    texts = [canonical(value) for value in values if isinstance(value, str)]
+    return tuple(texts) if len(texts) == len(values) else None
+
+
+def _expect_fresh(spec: Attach, item: Mapping[str, Json], params: Mapping[str, Json], now: datetime) -> None:
+    if spec.max_age is None:
+        return
+    hours = _hours(spec.max_age, params)
+    text = read(item, parse_path(spec.max_age.at))
+    try:
+        at = datetime.fromisoformat(text)
+        age = now - at
+    except (TypeError, ValueError):
+        raise Undecided(Reason.STALE, f"{spec.source} holds an object without a time with zone at {spec.max_age.at}") from None
+    if age < timedelta(0) or age > timedelta(hours=hours):
+        when = "lies in the future" if age < timedelta(0) else f"is older than {hours} hours"
+        raise Undecided(Reason.STALE, f"{spec.source} of {text} {when}")
+
+
+def _hours(max_age: MaxAge, params: Mapping[str, Json]) -> int:
+    return max_age.hours if isinstance(max_age.hours, int) else int(params[max_age.hours])
+
+
+def _ordered(items: Iterable[Json]) -> list[Json]:
+    def place(item: Json) -> tuple[str, bytes]:
+        return canonical(str(item.get("id", ""))), orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+    return sorted(items, key=place)

@@ -1,0 +1,195 @@
+"""`arguard scan`: from options to an exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from scanner import __version__, gate, packs
+from scanner.cli import logs, outputs
+from scanner.cli.failures import say
+from scanner.cli.terminal import print_console
+from scanner.errors import UsageError
+from scanner.ids import canonical
+from scanner.model import Options, ScanInfo, ScanResult, Severity
+from scanner.plan import make_plan
+from scanner.policy import Pack
+from scanner.scan import Job, scan
+from scanner.sources.snapshot import SnapshotSource, open_snapshot
+from scanner.store import VerdictStore
+
+_HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+_AGE = re.compile(r"([0-9]{1,6})([mhd])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line asked for, checked."""
+
+    snapshot: Path
+    packs: Sequence[Path]
+    options: Options
+    outputs: Sequence[outputs.Output]
+    query_timeout: float
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """When and where a scan runs: `now` is judged by, `printed` only shown."""
+
+    now: datetime
+    printed: datetime
+    commit: str = ""
+    ci_run: str = ""
+
+
+def run(  # noqa: PLR0913 - one parameter for each option of the command line
+    *,
+    snapshot: Path,
+    as_of: str,
+    max_age: str,
+    subscriptions: Sequence[str],
+    packs: Sequence[Path],
+    policies: Sequence[str],
+    profile: str,
+    params: Sequence[str],
+    fail_on: str,
+    allow_incomplete: bool,
+    query_timeout: float,
+    outputs: Sequence[str],
+    verbose: int,
+    quiet: bool,
+    log_file: Path | None,
+) -> int:
+    """Check the options, scan, write the reports; returns the exit code."""
+    options = Options(
+        policies=tuple(policies),
+        profile=profile,
+        params=_pairs(params),
+        subscriptions=tuple(sorted({canonical(one) for one in subscriptions})),
+        fail_on=None if fail_on == "never" else Severity.parse(fail_on),
+        as_of=as_of,
+        max_age_hours=_hours(max_age),
+        allow_incomplete=allow_incomplete,
+    )
+    request = Request(
+        snapshot=snapshot,
+        packs=packs,
+        options=options,
+        outputs=_outputs(outputs),
+        query_timeout=query_timeout,
+        quiet=quiet,
+    )
+    with logs.to(sys.stderr, verbose=verbose, quiet=quiet, file=log_file):
+        return execute(request, now=datetime.now(UTC))
+
+
+def execute(request: Request, *, now: datetime) -> int:
+    """Scan and write; the strongest of the exit codes that apply."""
+    outputs.check(request.outputs)
+    loaded = load_packs(request.packs)
+    with TemporaryDirectory(prefix="arguard-") as spool, open_source(request, Path(spool)) as source:
+        job = prepare(request.options, loaded, source, _occasion(request.options, now))
+        with VerdictStore(Path(spool)) as store:
+            return _finish(request, scan(job, source, store))
+
+
+def load_packs(folders: Sequence[Path]) -> tuple[Pack, ...]:
+    """The packs of some folders, or the bundled ones."""
+    return packs.load(tuple(folders) or packs.bundled())
+
+
+def open_source(request: Request, spool: Path) -> SnapshotSource:
+    """The snapshot, verified."""
+    return open_snapshot(
+        request.snapshot,
+        subscriptions=request.options.subscriptions,
+        query_timeout=request.query_timeout,
+        spool=spool,
+    )
+
+
+def prepare(options: Options, loaded: Sequence[Pack], source: SnapshotSource, occasion: Occasion) -> Job:
+    """The plan, and what the reports say of the run."""
+    as_of = source.collected_at if options.as_of == "snapshot" else occasion.now
+    info = ScanInfo(
+        tool=f"arguard {__version__}",
+        libraries=_libraries(),
+        run_time=as_of if options.as_of == "snapshot" else occasion.printed,
+        as_of=as_of,
+        collected_at=source.collected_at,
+        source=source.kind,
+        scope=source.scope,
+        options=options,
+        digests={**{f"pack:{pack.id}": pack.digest for pack in loaded}, "snapshot": source.digest},
+        commit=occasion.commit,
+        ci_run=occasion.ci_run,
+    )
+    return Job(plan=make_plan(loaded, options, source.offers), info=info)
+
+
+def _finish(request: Request, result: ScanResult) -> int:
+    on_stdout = any(output.file is None for output in request.outputs)
+    problems = outputs.write(request.outputs, result)
+    if not request.quiet and not on_stdout:
+        print_console(result, sys.stdout)
+    for problem in problems:
+        say(sys.stderr, f"not written: {problem}")
+    return gate.strongest([result.decision.exit_code, *([4] if problems else [])])
+
+
+def _outputs(texts: Sequence[str]) -> Sequence[outputs.Output]:
+    return outputs.parse(texts)
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, Any]:
+    bad = [text for text in texts if "=" not in text or text.startswith("=")]
+    if bad:
+        raise UsageError("\n".join(f"--param {text}: write NAME=VALUE" for text in bad))
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _hours(text: str) -> float:
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--max-age {text}: write a number and m, h or d, such as 90m, 24h or 7d")
+    return int(match[1]) * _HOURS[match[2]]
+
+
+def _printed(now: datetime) -> datetime:
+    """The time that reports print; SOURCE_DATE_EPOCH replaces it, ages are still judged by the clock."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else now
+
+
+def _libraries() -> dict[str, str]:
+    """The versions of the libraries that decide."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and not needed for --help
+
+    found: dict[str, str] = {}
+    for name in ("duckdb", "duckdb-kql", "jmespath"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _occasion(options: Options, now: datetime) -> Occasion:
+    """The run as the environment tells it. As of the snapshot nothing of it is told, so that reports are reproducible."""
+    if options.as_of == "snapshot":
+        return Occasion(now=now, printed=now)
+    read = os.environ.get
+    commit = read("GITHUB_SHA") or read("BUILD_SOURCEVERSION") or read("CI_COMMIT_SHA") or ""
+    ci_run = read("BUILD_BUILDURI") or read("CI_PIPELINE_URL") or ""
+    if read("GITHUB_RUN_ID"):
+        ci_run = f"{read('GITHUB_SERVER_URL')}/{read('GITHUB_REPOSITORY')}/actions/runs/{read('GITHUB_RUN_ID')}"
+    return Occasion(now=now, printed=_printed(now), commit=commit, ci_run=ci_run)

@@ -1,0 +1,81 @@
+"""The spool of verdicts: appended in any order, read back sorted, never one big list in memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from scanner.model import Finding, Reason, Resource, Severity, Verdict, WaiverMark
+
+
+class VerdictStore:
+    """Verdicts on disk (mode 0600), sorted by policy, canonical id and subject.
+
+    Two rows with one (policy, id, subject) cannot both be right: both are read back as unknown DUPLICATE.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "verdicts.sqlite"
+        path.touch(mode=0o600)
+        self._database = sqlite3.connect(path, isolation_level=None)
+        # The file is private and thrown away: durability would only cost time. Sorting in the primary key keeps memory flat.
+        self._database.execute("PRAGMA journal_mode=OFF")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute(
+            "CREATE TABLE verdict (policy TEXT, id TEXT, subject TEXT, digest BLOB, number INTEGER, body BLOB,"
+            " PRIMARY KEY (policy, id, subject, digest, number)) WITHOUT ROWID"
+        )
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._database.close()
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Keep verdicts, in whatever order they come."""
+        self._database.execute("BEGIN")
+        try:
+            self._database.executemany("INSERT INTO verdict VALUES (?, ?, ?, ?, ?, ?)", map(self._record, findings))
+        finally:
+            self._database.execute("COMMIT")
+
+    def of(self, policy: str) -> Iterator[Finding]:
+        """The verdicts of one policy, sorted by canonical id, then subject."""
+        rows = self._database.cursor().execute(
+            "SELECT id, subject, body FROM verdict WHERE policy = ? ORDER BY policy, id, subject, digest, number", (policy,)
+        )
+        for _, group in groupby(rows, key=lambda row: row[:2]):
+            first, *others = (_decode(row[2]) for row in group)
+            yield from map(_as_duplicate, (first, *others)) if others else (first,)
+
+    def _record(self, finding: Finding) -> tuple[str, str, str, bytes, int, bytes]:
+        self._number += 1
+        body = orjson.dumps(asdict(finding), option=orjson.OPT_SORT_KEYS)
+        # The digest orders duplicates by what they say, so that the order of arrival never shows.
+        key = (finding.policy, finding.resource.id, finding.subject)
+        return (*key, sha256(body).digest(), self._number, body)
+
+
+def _decode(body: bytes) -> Finding:
+    fields = orjson.loads(body)
+    fields["resource"] = Resource(**fields["resource"])
+    fields["verdict"] = Verdict(fields["verdict"])
+    fields["reason"] = Reason(fields["reason"]) if fields["reason"] else None
+    fields["severity"] = Severity(fields["severity"])
+    fields["waiver"] = WaiverMark(**fields["waiver"]) if fields["waiver"] else None
+    return Finding(**fields)
+
+
+def _as_duplicate(finding: Finding) -> Finding:
+    message = "several rows share this policy, resource and subject; the query's key or the policy's subject is too coarse"
+    return replace(finding, verdict=Verdict.UNKNOWN, reason=Reason.DUPLICATE, message=message, cause=None)
