@@ -13,12 +13,13 @@ import orjson
 
 from scanner import kql
 from scanner.ids import name_of, resource_group_of, subscription_of, type_of
-from scanner.model import Finding, Gap, Json, Options, Reason, Row, ScanInfo, Scope, Verdict
+from scanner.model import Finding, Gap, Json, Options, Reason, Row, ScanInfo, ScanResult, Scope, Verdict
 from scanner.plan import make_plan
 from scanner.policy import SIDE_TABLES, Case, Pack, Query
 from scanner.redact import redact
 from scanner.scan import Job, scan
 from scanner.sources import Answer
+from scanner.sources.intake import sorter_of
 from scanner.sources.rows import decode, drop_nulls
 from scanner.store import VerdictStore
 
@@ -45,30 +46,40 @@ def run_cases(packs: Sequence[Pack], policies: Sequence[str] = ()) -> Iterator[C
 
 def run_case(pack: Pack, case: Case, engine: kql.Engine, folder: Path) -> Iterator[str]:
     """What is wrong with one case, in words; nothing when it holds."""
+    result, findings = judge(pack, case, engine, folder)
+    if result.decision.exit_code == 70:
+        yield "arguard itself failed: " + "; ".join(result.decision.reasons)
+    for policy in result.policies:
+        yield from (f"the policy was not asked: it waits for {need}" for need in policy.waits_for)
+        unexpected = [gap for gap in policy.gaps if not _is_given(gap, case)]
+        yield from (f"gap {gap.reason} in {gap.table}: {gap.text}" for gap in unexpected)
+    yield from _compare(case, findings)
+
+
+def judge(pack: Pack, case: Case, engine: kql.Engine, folder: Path) -> tuple[ScanResult, list[Finding]]:
+    """Scan the rows of one case with its policy; the result and every verdict."""
     source = _Given(case, engine, folder)
     options = Options(policies=(case.policy,), profile=case.profile, params=case.params, as_of="snapshot")
-    plan = make_plan([pack], options, source.offers)
     info = ScanInfo(
         tool="arguard test",
         libraries={},
         run_time=source.collected_at,
         as_of=source.collected_at,
         collected_at=source.collected_at,
-        source="case",
+        source=source.kind,
         scope=source.scope,
         options=options,
         digests={},
     )
     with TemporaryDirectory(dir=folder) as spool, VerdictStore(Path(spool)) as store:
-        result = scan(Job(plan=plan, info=info), source, store)
-        if result.decision.exit_code == 70:
-            yield "arguard itself failed: " + "; ".join(result.decision.reasons)
-        for waiting in plan.waiting:
-            yield f"the policy was not asked: it waits for {', '.join(waiting.waits_for)}"
-        for policy in result.policies:
-            expected_gaps = {*case.unanswered}
-            yield from (f"gap {gap.reason} in {gap.table}: {gap.text}" for gap in policy.gaps if gap.table not in expected_gaps)
-        yield from _compare(case, list(store.of(case.policy)))
+        result = scan(Job(plan=make_plan([pack], options, source.offers), info=info), source, store)
+        return result, list(store.of(case.policy))
+
+
+def _is_given(gap: Gap, case: Case) -> bool:
+    """Whether a case asked for a gap: a table that did not answer leaves one, in the side table or the query over it."""
+    silent = {name.lower() for names in case.unanswered.values() for name in names}
+    return gap.reason is Reason.DENIED and gap.subscription in silent
 
 
 def _compare(case: Case, findings: Sequence[Finding]) -> Iterator[str]:
@@ -138,11 +149,14 @@ class _Given:
         return self._answered(query.name, rows, gaps, query.digest)
 
     def side(self, table: str) -> Answer:
-        return self._answered(table, self._tables.get(table, []), self._gaps(table))
+        taken = [sorter_of(table)(row) for row in self._tables.get(table, [])]
+        bad = {one.subscription for one in taken if not one.usable}
+        gaps = [Gap(reason=Reason.BAD_ANSWER, table=table, subscription=name, text="a bad object") for name in sorted(bad)]
+        return self._answered(table, [one.row for one in taken if one.usable], [*self._gaps(table), *gaps])
 
     def _answered(self, table: str, rows: Sequence[Row], gaps: Iterable[Gap], digest: str = "") -> Answer:
         silent = {gap.subscription for gap in gaps}
-        answered = frozenset(self.scope.expected) - silent
+        answered = frozenset() if "" in silent else frozenset(self.scope.expected) - silent
         pages = partial(iter, [rows] if rows else [])
         return Answer(table=table, digest=digest, answered=answered, gaps=tuple(gaps), rows=len(rows), pages=pages)
 

@@ -1,0 +1,55 @@
+"""Write everything in the repository that is generated: schemas, and the parts of the README between marks."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+from pathlib import Path
+
+from scanner.schemas import schemas
+
+from scanner.cli import main
+from scanner.sources import manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = "ABK301-vm-agent-not-ready.yaml"
+
+
+def generated() -> dict[Path, bytes]:
+    """Every generated file with what it should hold."""
+    files = {ROOT / "policies" / name: text for name, text in schemas().items()}
+    files[ROOT / "policies" / "snapshot.schema.json"] = manifest.schema()
+    files[ROOT / "README.md"] = readme().encode()
+    return files
+
+
+def readme() -> str:
+    """The README with the demo's real output and a real policy."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    policy = (ROOT / "policies" / "azure-backup" / EXAMPLE).read_text(encoding="utf-8")
+    text = between(text, "demo", f"```text\n{demo()}```\n")
+    return between(text, "policy", f"```yaml\n{policy}```\n")
+
+
+def between(text: str, mark: str, part: str) -> str:
+    """A text with what stands between two marks replaced."""
+    pattern = re.compile(rf"(<!-- {mark}:[^\n]*-->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+    return pattern.sub(lambda found: found[1] + part + found[2], text, count=1)
+
+
+def demo() -> str:
+    """What the demo prints on stdout, as it looks in a pipe of 100 columns."""
+    os.environ["COLUMNS"] = "100"
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        main(["demo"])
+    out.flush()
+    assert isinstance(out.buffer, io.BytesIO)
+    return out.buffer.getvalue().decode()
+
+
+if __name__ == "__main__":
+    for file, content in generated().items():
+        file.write_bytes(content)

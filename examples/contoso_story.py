@@ -1,0 +1,235 @@
+"""The seed table of Contoso Retail, a fictitious company: plain data, from which `build_contoso` writes the snapshot.
+
+The healthy estate stands in `contoso_fleets`; everything that is wrong, odd or misleading stands here, and what a reader should
+learn from it in `contoso/STORY.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from examples.contoso_fleets import DEFAULT_RESTORE_GROUP, FLEETS, MONITOR, SNAPSHOT
+from examples.contoso_shapes import GOOD, MISSING, Agent, Disk, Fleet, Item, Machine
+
+READY = Agent(
+    code="ProvisioningState/succeeded", display="Ready", message="GuestAgent is running and processing the extensions."
+)
+SHOUTING = replace(READY, code="PROVISIONINGSTATE/SUCCEEDED")
+DEAD = Agent(code="ProvisioningState/Unavailable", display="Not Ready", message="VM Agent is unresponsive.", version="Unknown")
+BROKEN = Agent(code="ProvisioningState/failed/1", display="Not Ready", message="VM Agent failed to process the goal state.")
+
+
+def _windows(**states: str | None) -> Mapping[str, str | None]:
+    return {"VMSnapshot": GOOD, "AzureMonitorWindowsAgent": GOOD, **states}
+
+
+def _linux(**states: str | None) -> Mapping[str, str | None]:
+    return {"VMSnapshotLinux": GOOD, "AzureMonitorLinuxAgent": GOOD, **states}
+
+
+_PROD = Item(vault="rsv-prod-weu")
+_SHARED = Item(vault="rsv-shared-weu")
+_DR = Item(vault="rsv-dr-neu")
+_SCRIPTS = "https://contosobuild.blob.core.windows.net/scripts/setup.sh?sv=2024-11-04&sp=r"
+
+EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
+    # Tills: the gateways in the shops.
+    ("prod", "rg-tills", "till-gw-03"): {"extensions": _linux(AzureMonitorLinuxAgent="Creating")},
+    ("prod", "rg-tills", "till-gw-05"): {"custom_data": "#cloud-config\npassword: CONTOSO-PLANTED-SECRET-1\n"},
+    ("prod", "rg-tills", "till-gw-07"): {"agent": DEAD},
+    ("prod", "rg-tills", "till-gw-09"): {"agent": SHOUTING},
+    ("prod", "rg-tills", "till-gw-12"): {"items": (replace(_PROD, state="Invalid", current=MISSING),)},
+    # The web shop.
+    ("prod", "rg-web", "web-02"): {"id_name": "WEB-02"},
+    ("prod", "rg-web", "web-03"): {"agent": DEAD},
+    ("prod", "rg-web", "web-05"): {"extensions": _windows(VMSnapshot="Failed")},
+    ("prod", "rg-web", "web-08"): {"power": "starting", "agent": None},
+    ("prod", "rg-web-staging", "web-01"): {
+        "agent": DEAD,
+        "extensions": _windows(VMSnapshot="Failed"),
+        "disks": (Disk(gib=127), Disk(gib=71680, ade=True)),
+    },
+    # The ERP system and its two vaults.
+    ("prod", "rg-erp", "erp-app-02"): {"extensions": _windows(AzureMonitorWindowsAgent="Failed")},
+    ("prod", "rg-erp", "erp-db-01"): {
+        "items": (_PROD, Item(vault="rsv-legacy-weu", state="protectionstopped", current="ProtectionStopped"))
+    },
+    ("prod", "rg-erp", "erp-db-02"): {"items": (replace(_PROD, state="ProtectionStopped", current="ProtectionStopped"),)},
+    # The warehouse.
+    ("prod", "rg-warehouse", "wms-app-02"): {"power": "deallocated", "agent": None},
+    ("prod", "rg-warehouse", "wms-app-03"): {"power": None},
+    ("prod", "rg-warehouse", "wms-db-01"): {
+        "items": (replace(_PROD, state="ProtectionPaused"),),
+        "tags": {"app": "wms", "adminPassword": "CONTOSO-PLANTED-SECRET-6"},
+    },
+    ("prod", "rg-warehouse", "wms-db-02"): {"items": (replace(_PROD, current=None),)},
+    # Video archive.
+    ("prod", "rg-data", "lake-01"): {"disks": (Disk(gib=30), Disk(gib=32768))},
+    ("prod", "rg-data", "lake-02"): {"disks": (Disk(gib=30), Disk(gib=40960), Disk(gib=65536))},
+    ("prod", "rg-data", "lake-03"): {"disks": (Disk(gib=30), Disk(gib=16384), Disk(gib=71680))},
+    # Payroll, encrypted with Azure Disk Encryption.
+    ("prod", "rg-hr", "hr-app-01"): {"disks": (Disk(gib=127, ade=True), Disk(gib=3072, ade=True))},
+    ("prod", "rg-hr", "hr-db-01"): {
+        "disks": (Disk(gib=127, ade=True), Disk(gib=4096, ade=True), Disk(gib=6144, ade=True)),
+    },
+    # Print servers.
+    ("prod", "rg-print", "prn-01"): {"power": "stopped", "agent": None},
+    ("prod", "rg-print", "prn-02"): {"agent": None},
+    ("prod", "rg-print", "prn-03"): {"items": (replace(_PROD, state="BackupsSuspended"),)},
+    ("prod", "rg-print", "prn-04"): {"extensions": _windows(AzureMonitorWindowsAgent=MISSING)},
+    # Databases.
+    ("prod", "rg-sql", "sql-01"): {
+        "settings": {
+            "SqlIaasExtension": {
+                "connectionString": "DefaultEndpointsProtocol=https;AccountName=contososql;"
+                "AccountKey=CONTOSO-PLANTED-SECRET-4;EndpointSuffix=core.windows.net"
+            }
+        }
+    },
+    ("prod", "rg-sql", "sql-03"): {"agent": BROKEN},
+    ("prod", "rg-sql", "sql-04"): {"items": (replace(_PROD, state="ProtectionError"),)},
+    # Build machines, domain controllers, tests.
+    ("shared", "rg-devops", "build-02"): {
+        "extensions": _linux(CustomScript="Failed"),
+        "settings": {
+            "CustomScript": {
+                "commandToExecute": "bash setup.sh --password CONTOSO-PLANTED-SECRET-2",
+                "fileUris": [f"{_SCRIPTS}&sig=CONTOSO-PLANTED-SECRET-3"],
+            }
+        },
+    },
+    ("shared", "rg-devops", "build-04"): {"agent": DEAD},
+    ("shared", "rg-devops", "build-05"): {"power": "deallocated", "agent": None},
+    ("shared", "rg-devops", "build-06"): {"power": "deallocated", "agent": None},
+    ("shared", "rg-core", "dc-01"): {"disks": (Disk(gib=127), Disk(gib=None, ade=True))},
+    ("shared", "rg-core", "dc-02"): {"extensions": _windows(AzureMonitorWindowsAgent=None)},
+    ("shared", "rg-core", "jump-01"): {"extensions": {}, "items": (replace(_SHARED, state=None, current=""),)},
+    ("shared", "rg-core", "file-01"): {
+        "disks": (Disk(gib=127), Disk(gib=MISSING), Disk(gib=8192, encryption="EncryptionAtRestWithCustomerKey"))
+    },
+    ("shared", "rg-core", "wsus-01"): {
+        "extensions": {"AzureMonitorWindowsAgent": GOOD},
+        "items": (replace(_SHARED, state="IRPending", current="ConfiguringProtection"),),
+    },
+    ("shared", "rg-test", "web-02"): {"items": (replace(_SHARED, current="ProtectionError"),)},
+    ("shared", "rg-sandbox", "sbx-02"): {
+        "agent": DEAD,
+        "items": (replace(_SHARED, state="ProtectionStopped", current="ProtectionStopped", deferred_delete=True),),
+    },
+    # The disaster recovery site.
+    ("dr", "rg-dr-erp", "erp-app-01"): {"power": "deallocated", "agent": None},
+    ("dr", "rg-dr-erp", "erp-app-02"): {"power": "deallocated", "agent": None},
+    ("dr", "rg-dr-web", "web-02"): {"items": (replace(_DR, state=None, current="ConfiguringProtectionFailed"),)},
+    ("dr", "rg-dr-web", "web-04"): {"listed": False},
+    ("dr", "rg-dr-sql", "sql-01"): {"extensions": _windows(SqlIaasExtension="Updating")},
+    ("dr", "rg-dr-core", "dc-03"): {"items": (replace(_DR, state=None, deferred_delete=False),)},
+    ("dr", "rg-dr-tills", "till-gw-04"): {
+        "extensions": {"AzureMonitorLinuxAgent": GOOD},
+        "items": (replace(_DR, state="IRPending", current=None, deferred_delete=None),),
+    },
+}
+
+ORPHANS = (
+    ("prod", "rg-oldshop", "shop-legacy-01", Item(vault="rsv-legacy-weu", state="ProtectionStopped", current=None)),
+    (
+        "prod",
+        "rg-oldshop",
+        "shop-legacy-02",
+        Item(vault="rsv-legacy-weu", state=None, current="SoftDeleted", deferred_delete=True),
+    ),
+    ("shared", "rg-oldlab", "lab-01", replace(_SHARED, state="ProtectionError", current="ProtectionError")),
+)
+"""Protected items whose VM is gone: subscription, group and name of the former VM."""
+DATABASES = (
+    ("prod", "rg-edge", "sqledge-01", "rsv-prod-weu", "stockdb"),
+    ("prod", "rg-sql", "sql-02", "rsv-prod-weu", "sales"),
+)
+"""SQL databases inside VMs, protected as AzureWorkload: that does not make the VM a protected VM."""
+
+GROUPS = (
+    ("prod", "AzureBackupRG_westeurope_1"),
+    ("prod", "AzureBackupRG_westeurope_2"),
+    ("prod", "AzureBackupRG_archive"),
+    ("prod", "rg-snap-erp-1-weu"),
+    ("prod", "rg-snap-erp-2-weu"),
+    ("prod", "rg-snap-erp-archive-weu"),
+    ("prod", "rg-rp-tills-1"),
+    ("prod", "rg-rp-tills-2"),
+    ("prod", "rg-tills-restore"),
+    ("prod", "rg-data-snapshots"),
+    ("shared", "AzureBackupRG_westeurope_1"),
+    ("shared", "AzureBackupRG_westeurope_2"),
+    ("shared", "AzureBackupRG_northeurope_1"),
+    ("shared", "rg-snap-erp-9-weu"),
+    ("dr", "AzureBackupRG_northeurope_1"),
+    ("dr", "rg-dr-restore"),
+)
+"""Resource groups beside those of the VMs and vaults; some hold restore points, some only look like it."""
+EXTRA_COLLECTIONS = (
+    ("prod", "rg-tills-restore", "azurebackup_till-gw-01_35184372099001", ("rg-tills", "till-gw-01")),
+    ("prod", "rg-data-snapshots", "nightly-lake-01", ("rg-data", "lake-01")),
+    ("dr", "rg-dr-restore", "AzureBackup_dc-03_35184372099003", ("rg-dr-core", "dc-03")),
+)
+"""Restore point collections beside the one that each backed-up VM has in its restore group."""
+
+LOCKS = (
+    ("shared", "", "keep-shared", "CanNotDelete", "Requested by audit, ticket 4711"),
+    ("prod", "/resourceGroups/RG-SNAP-ERP-1-WEU", "audit-freeze", "ReadOnly", MISSING),
+    ("prod", "/resourceGroups/rg-tills-restore", "do-not-touch", "CanNotDelete", "Restore test of March, ask Ines"),
+    ("prod", "/resourceGroups/rg-data-snapshots", "keep-snapshots", "CanNotDelete", MISSING),
+    ("prod", "/resourceGroups/rg-snap-erp-archive-weu", "keep-archive", "CanNotDelete", None),
+    ("prod", "/resourceGroups/AzureBackupRG_archive", "keep-notes", "CanNotDelete", ""),
+    ("prod", "/resourceGroups/rg-erp", "erp-production", "CanNotDelete", "Production"),
+    (
+        "prod",
+        "/resourceGroups/AZUREBACKUPRG_WESTEUROPE_1/providers/Microsoft.Compute/restorePointCollections/{web-01}",
+        "keep-web-01",
+        "CanNotDelete",
+        MISSING,
+    ),
+    (
+        "prod",
+        "/resourceGroups/rg-backup-prod/providers/Microsoft.RecoveryServices/vaults/rsv-prod-weu",
+        "vault",
+        "CanNotDelete",
+        MISSING,
+    ),
+    (
+        "shared",
+        "/resourceGroups/RG-CORE/providers/Microsoft.Compute/virtualMachines/dc-01",
+        "dc",
+        "ReadOnly",
+        MISSING,
+    ),
+)
+"""Subscription, scope below it ({web-01} stands for the name of that VM's collection), name, level, notes."""
+LOOSE_DISKS = (
+    ("prod", "rg-data", "lake-old-archive", Disk(gib=73728)),
+    ("prod", "rg-hr", "hr-db-01-before-resize", Disk(gib=6144, ade=True)),
+    ("shared", "rg-core", "file-01-copy", Disk(gib=MISSING)),
+)
+"""Disks that no VM uses."""
+
+
+def machines() -> tuple[Machine, ...]:
+    """Every VM of the estate: its fleet's shape, and what the story says of it alone."""
+    return tuple(_machine(fleet, number) for fleet in FLEETS for number in range(fleet.first, fleet.first + fleet.count))
+
+
+def _machine(fleet: Fleet, number: int) -> Machine:
+    names = (*((SNAPSHOT[fleet.os],) if fleet.vault else ()), MONITOR[fleet.os], *fleet.extra)
+    plain = Machine(
+        sub=fleet.sub,
+        group=fleet.group,
+        name=f"{fleet.stem}{number:02}",
+        os=fleet.os,
+        loud=fleet.loud,
+        disks=tuple(Disk(gib=gib) for gib in fleet.gib),
+        extensions=dict.fromkeys(names, GOOD),
+        agent=READY,
+        items=(Item(vault=fleet.vault),) if fleet.vault else (),
+        restore_group=(fleet.restore_group or DEFAULT_RESTORE_GROUP[fleet.sub]) if fleet.vault else "",
+    )
+    return replace(plain, **EXCEPTIONS.get((plain.sub, plain.group, plain.name), {}))

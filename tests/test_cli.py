@@ -1,0 +1,330 @@
+"""The command line as its users meet it: exit codes, files and texts."""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import reporters.junit
+import scanner.scan
+from scanner.cli import Terminated, main, outputs
+from scanner.model import Finding, ScanResult
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTOSO = ROOT / "examples" / "contoso"
+PROD = "1c0507aa-6f2e-4d0b-8a11-3e5b9d7c0001"
+SHARED = "2c0507aa-6f2e-4d0b-8a11-3e5b9d7c0002"
+DR = "3c0507aa-6f2e-4d0b-8a11-3e5b9d7c0003"
+SCAN = ["scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot"]
+HEALTHY = [*SCAN, "--policy", "ABK501", "--subscription", DR]
+REFUSED = [*SCAN, "--policy", "ABK101", "--subscription", DR]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("NO_COLOR", "FORCE_COLOR", "SOURCE_DATE_EPOCH", "ARGUARD_FAIL_ON", "ARGUARD_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def lines_of(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_bytes().splitlines()]
+
+
+# Exit codes of the design's table, one by one.
+
+
+def test_0_when_nothing_blocks_and_nothing_is_missing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(HEALTHY) == 0
+    assert "0" in capfd.readouterr().out
+
+
+def test_1_when_a_finding_blocks() -> None:
+    assert main([*SCAN, "--policy", "ABK602"]) == 1
+
+
+def test_3_when_something_that_counts_was_not_seen(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(REFUSED) == 3
+    assert "DENIED" in capfd.readouterr().out
+
+
+def test_3_when_the_snapshot_is_old(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--snapshot", str(CONTOSO), "--policy", "ABK501", "--subscription", DR]) == 3
+    assert "STALE" in capfd.readouterr().out
+
+
+def test_an_old_snapshot_is_no_gap_within_the_age_that_was_asked_for() -> None:
+    arguments = ["scan", "--snapshot", str(CONTOSO), "--policy", "ABK501", "--subscription", DR, "--max-age", "99999d"]
+    assert main(arguments) == 0
+
+
+def test_3_when_an_expected_subscription_is_not_in_the_snapshot(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*HEALTHY, "--subscription", "99999999-0000-0000-0000-000000000000"]) == 3
+    assert "SCOPE_MISSING" in capfd.readouterr().out
+
+
+def test_what_cannot_change_the_decision_never_turns_a_run_red() -> None:
+    assert main([*SCAN, "--policy", "ABK502"]) == 0  # a medium finding and an unknown, below --fail-on high
+    assert main([*SCAN, "--policy", "ABK502", "--fail-on", "medium"]) == 1
+    assert main([*SCAN, "--fail-on", "never"]) == 0
+
+
+def test_allow_incomplete_lowers_3_to_0_loudly(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*REFUSED, "--allow-incomplete"]) == 0
+    assert "--allow-incomplete" in capfd.readouterr().out
+
+
+def test_130_when_interrupted_and_what_was_done_is_kept(tmp_path: Path, stop: Callable[[BaseException], None]) -> None:
+    stop(KeyboardInterrupt())
+    assert main([*SCAN, "-o", f"native={tmp_path / 'r'}", "-o", f"junit={tmp_path / 'j'}", "-o", f"sarif={tmp_path / 's'}"]) == 130
+    decision = lines_of(tmp_path / "r")[-1]
+    assert decision["exit_code"] == 130
+    assert decision["complete"] is False
+    assert json.loads((tmp_path / "s").read_bytes())["runs"][0]["invocations"][0]["executionSuccessful"] is False
+    assert b"<error" in (tmp_path / "j").read_bytes()
+
+
+def test_143_when_terminated(stop: Callable[[BaseException], None]) -> None:
+    stop(Terminated())
+    assert main(SCAN) == 143
+
+
+def test_70_for_a_bug_in_arguard(stop: Callable[[BaseException], None], tmp_path: Path) -> None:
+    stop(RuntimeError("a secret value"))
+    assert main([*HEALTHY, "-o", f"native={tmp_path / 'r'}"]) == 70
+    assert lines_of(tmp_path / "r")[-1]["complete"] is False
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Let the last policy of a scan end it."""
+
+    def arrange(failure: BaseException) -> None:
+        real = scanner.scan.evaluate
+
+        def evaluate(asked, rows, answered):  # type: ignore[no-untyped-def]  # the very signature does not matter here
+            if asked.policy.id in {"ABK501", "ABK602"}:
+                raise failure
+            return real(asked, rows, answered)
+
+        monkeypatch.setattr(scanner.scan, "evaluate", evaluate)
+
+    return arrange
+
+
+# Every pair of codes that can occur together: the stronger wins.
+
+
+@pytest.fixture
+def break_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_result: ScanResult) -> Iterator[bytes]:
+        yield b"<testsuites>"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(reporters.junit, "render", full)
+
+
+def test_130_beats_3(stop: Callable[[BaseException], None]) -> None:
+    stop(KeyboardInterrupt())
+    assert main([*SCAN, "--policy", "ABK501", "--policy", "ABK101", "--subscription", DR]) == 130
+
+
+@pytest.mark.usefixtures("break_output")
+def test_70_beats_4(stop: Callable[[BaseException], None], tmp_path: Path) -> None:
+    stop(RuntimeError())
+    assert main([*HEALTHY, "-o", f"junit={tmp_path / 'j'}"]) == 70
+
+
+def test_70_beats_1(stop: Callable[[BaseException], None]) -> None:
+    stop(RuntimeError())
+    assert main(SCAN) == 70
+
+
+@pytest.mark.usefixtures("break_output")
+@pytest.mark.parametrize("arguments", [[*SCAN, "--policy", "ABK602"], REFUSED, HEALTHY], ids=["4/1", "4/3", "4/0"])
+def test_4_beats_1_and_3_and_the_other_outputs_are_written(
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "j"
+    old.write_text("the report of yesterday")
+    assert main([*arguments, "-o", f"junit={old}", "-o", f"native={tmp_path / 'r'}"]) == 4
+    assert old.read_text() == "the report of yesterday"
+    assert lines_of(tmp_path / "r")[-1]["kind"] == "decision"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["j", "r"]
+    assert f"{old}: No space left on device" in capfd.readouterr().err
+
+
+def test_1_beats_3() -> None:
+    assert main([*SCAN, "--policy", "ABK101"]) == 1
+
+
+# Bad input: exit 2, every problem named, nothing scanned.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--policy", "ABK999"], ["--policy ABK999", "did you mean ABK"]),
+        (["--policy", "ABK999", "--profile", "artcle"], ["ABK999", "artcle", "did you mean article"]),
+        (["--param", "max_disk_gib"], ["--param max_disk_gib", "NAME=VALUE"]),
+        (["--param", "max_disk=1"], ["max_disk", "did you mean max_disk_gib"]),
+        (["--param", "max_disk_gib=big"], ["max_disk_gib=big", "whole number"]),
+        (["--max-age", "soon"], ["--max-age soon", "24h"]),
+        (["-o", "junitt=x"], ["junitt", "did you mean junit"]),
+        (["-o", "junit", "-o", "sarif"], ["two outputs on stdout"]),
+        (["-o", "junit=x", "-o", "sarif=x"], ["two outputs have this file"]),
+        (["-o", "junit="], ["file name is missing"]),
+        (["--fail-on", "hihg"], ["hihg"]),
+        (["--snapshto", "x"], ["--snapshto", "--snapshot"]),
+    ],
+)
+def test_2_for_a_command_line_that_makes_no_sense(
+    arguments: list[str], words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SCAN, *arguments]) == 2
+    printed = capfd.readouterr()
+    assert not printed.out
+    assert all(word in printed.err for word in words), printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_2_for_a_snapshot_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--snapshot", str(tmp_path / "nothing")]) == 2
+    assert "nothing" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["folder", "missing folder", "link"])
+def test_4_before_the_scan_for_an_output_that_cannot_work(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {"folder": tmp_path, "missing folder": tmp_path / "no" / "x", "link": tmp_path / "link"}[kind]
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+
+    def unexpected(*_arguments: object) -> None:
+        raise AssertionError("the scan was started")
+
+    monkeypatch.setattr("scanner.cli.scanning.scan", unexpected)
+    assert main([*HEALTHY, "-o", f"junit={target}"]) == 4
+    assert str(target) in capfd.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()
+
+
+# Outputs.
+
+
+def test_a_report_on_stdout_is_pure(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main([*HEALTHY, "-v", "-o", "native"]) == 0
+    printed = capfdbinary.readouterr()
+    assert [json.loads(line)["kind"] for line in printed.out.splitlines()][-1] == "decision"
+    assert printed.err
+
+
+def test_files_are_private_and_replace_the_old_ones(tmp_path: Path) -> None:
+    file = tmp_path / "r"
+    file.write_text("old")
+    assert main([*HEALTHY, "-o", f"native={file}", "-q"]) == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert lines_of(file)[0]["kind"] == "scan"
+
+
+def test_quiet_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*HEALTHY, "-q"]) == 0
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+
+
+def test_the_log_file_tells_more_than_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*HEALTHY, "--log-file", str(tmp_path / "log")]) == 0
+    assert "protected-disks" in (tmp_path / "log").read_text()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_log_file_that_cannot_be_opened_is_4(tmp_path: Path) -> None:
+    assert main([*HEALTHY, "--log-file", str(tmp_path / "no" / "log")]) == 4
+
+
+def test_a_broken_reporter_does_not_take_the_others_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_result: ScanResult) -> Iterator[bytes]:
+        raise ZeroDivisionError
+        yield b""
+
+    monkeypatch.setattr(reporters.junit, "render", broken)
+    assert main([*HEALTHY, "-o", f"junit={tmp_path / 'j'}", "-o", f"native={tmp_path / 'r'}"]) == 4
+    assert (tmp_path / "r").exists()
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_options_can_come_from_the_environment_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGUARD_FAIL_ON", "never")
+    assert main([*SCAN, "--policy", "ABK602"]) == 0
+    assert main([*SCAN, "--policy", "ABK602", "--fail-on", "high"]) == 1
+
+
+def test_source_date_epoch_changes_the_printed_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert main(["scan", "--snapshot", str(CONTOSO), "--policy", "ABK501", "-o", f"native={tmp_path / 'r'}"]) == 1
+    header = lines_of(tmp_path / "r")[0]
+    assert header["run_time"] == "1970-01-01T00:00:00Z"
+    assert str(header["as_of"]) > "2026"
+
+
+def test_a_failing_bug_names_no_value(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def bug(*_arguments: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr(outputs, "check", bug)
+    assert main(HEALTHY) == 70
+    printed = capfd.readouterr().err
+    assert "RuntimeError" in printed
+    assert "hunter2" not in printed
+    assert "Traceback" not in printed
+
+
+# The other commands.
+
+
+def test_the_demo_works_and_says_what_a_pipeline_would_have_got(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    printed = capfd.readouterr()
+    assert "exit code 1" in printed.err
+    assert "ABK101" in printed.out
+
+
+def test_the_bundled_cases_hold_and_nothing_is_untested(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["test"]) == 0
+    assert "0 fail, 0 untested" in capfd.readouterr().out
+
+
+def test_list_names_every_policy(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capfd.readouterr().out
+    assert all(policy in printed for policy in ("ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602"))
+
+
+def test_schema_prints_one_schema_or_all(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "policy"]) == 0
+    assert "properties" in json.loads(capfd.readouterr().out)
+    assert main(["schema"]) == 0
+    assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "snapshot"}
+
+
+def test_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capfd.readouterr().out.startswith("arguard 0.")
+
+
+def test_a_finding_is_what_the_console_is_given(capfd: pytest.CaptureFixture[str]) -> None:
+    assert Finding.__slots__  # frozen data, not objects that reporters could change
+    assert main([*SCAN, "--policy", "ABK602"]) == 1
+    printed = capfd.readouterr().out
+    assert "erp-db-01" in printed
+    assert "az backup protection resume" in printed
