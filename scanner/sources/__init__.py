@@ -35,8 +35,14 @@ class Source(Protocol):
 
     kind: str
     scope: Scope
-    collected_at: datetime | None
     digest: str
+    offers: frozenset[str]
+    """What policies may need and this source has, such as "evidence"."""
+
+    @property
+    def collected_at(self) -> datetime | None:
+        """When the rows were collected; None while they still are."""
+        ...
 
     def answer(self, query: Query, now: datetime) -> Answer:
         """Ask a population query; `now` is what the query's `now()` means."""
