@@ -14,10 +14,11 @@ def main() -> None:
         found = find_spec(name)
         origin = Path(found.origin).resolve() if found and found.origin else None
         if origin is None or origin.parent.parent != home:
-            sys.exit(
-                f"arguard: another package named '{name}' hides arguard's own (found at {origin or 'nowhere'}).\n"
-                "Nothing was run. Unset PYTHONPATH, or install arguard into an environment of its own (pipx install arguard)."
+            sys.stderr.write(
+                f"arguard: another package named '{name}' hides arguard's own ({origin or 'nowhere'}); nothing was run\n"
+                "arguard: hint: unset PYTHONPATH, or install arguard into an environment of its own (pipx install arguard)\n"
             )
+            sys.exit(2)
     from scanner.cli import main as run  # noqa: PLC0415 - only after the check above
 
     sys.exit(run())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import orjson
 
 from scanner.assertion import Undecided, parse_path, read
-from scanner.ids import canonical, subscription_of
+from scanner.ids import canonical, is_arm_id, leading_id, subscription_of
 from scanner.model import Json, Reason, Row
 from scanner.plan import Asked
 from scanner.policy import Attach, MaxAge
@@ -29,25 +29,33 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One attached source, ready to be matched: `items` by what they are matched on, `order` for what lies below an id."""
+    """One attached source, ready to be matched: `items` by what they are matched on, `order` for what lies below an id.
+
+    `stray` holds the subscriptions of objects that lack what they are matched on ("" where even that cannot be told): whose
+    they are is not known, so they could be any row's.
+    """
 
     attach: Attach
     answer: Answer
     items: Mapping[tuple[str, ...], list[Json]]
     order: tuple[str, ...] = ()
+    stray: frozenset[str] = frozenset()
 
 
 def index(attach: Attach, answer: Answer) -> Side:
     """Read a side source once and index it for its attachment."""
-    view = VIEWS.get(attach.source, dict)
+    view: Callable[[Json], dict[str, Json]] = dict if attach.query else VIEWS[attach.source]
     items: dict[tuple[str, ...], list[Json]] = {}
+    stray: set[str] = set()
     for page in answer.pages():
         for item in map(view, page):
             key = _side_key(attach, item)
-            if key is not None:
+            if key is None or not leading_id(item):
+                stray.add(subscription_of(leading_id(item)))
+            else:
                 items.setdefault(key, []).append(item)
     order = tuple(sorted(key[0] for key in items)) if attach.how == "covering" else ()
-    return Side(attach=attach, answer=answer, items=items, order=order)
+    return Side(attach=attach, answer=answer, items=items, order=order, stray=frozenset(stray))
 
 
 def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: datetime) -> Iterator[Joined]:
@@ -65,20 +73,28 @@ def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: dateti
 
 
 def _expect_answer(side: Side, row: Row) -> None:
-    subscription = subscription_of(str(row.get("id", "")))
-    if subscription in side.answer.answered:
-        return
-    gaps = [gap for gap in side.answer.gaps if gap.subscription in {"", subscription}]
-    why = f" ({gaps[0].reason}: {gaps[0].text})" if gaps else ""
-    raise Undecided(Reason.SIDE_DENIED, f"{side.attach.source} did not answer for subscription {subscription}{why}")
+    """Raise where the source is silent on the subscription of the row, or on one that the row is matched in."""
+    spec = side.attach
+    columns = [spec.covering] if spec.how == "covering" else [column for _, column in spec.on]
+    matched = {subscription_of(value) for value in map(row.get, columns) if isinstance(value, str)} - {""}
+    for subscription in sorted({subscription_of(leading_id(row)), *matched}):
+        if subscription not in side.answer.answered:
+            gaps = [gap for gap in side.answer.gaps if gap.subscription in {"", subscription}]
+            why = f" ({gaps[0].reason}: {gaps[0].text})" if gaps else ""
+            raise Undecided(Reason.SIDE_DENIED, f"{spec.source} did not answer for subscription {subscription}{why}")
+        if side.stray & {"", subscription}:
+            raise Undecided(Reason.SIDE_DENIED, f"{spec.source} holds an object without what it is matched on")
 
 
 def _find(side: Side, row: Row, params: Mapping[str, Json], now: datetime) -> Json:
-    """The attached value; None where the row has nothing to match on, so that whoever reads it finds it missing."""
+    """The attached value; None where the row has nothing to match on, so that whoever reads it finds it missing.
+
+    "Nothing" is what is no text, or no ARM id where locks are to cover it.
+    """
     spec = side.attach
     if spec.how == "covering":
         scope = row.get(spec.covering)
-        return _covering(side, canonical(scope)) if isinstance(scope, str) else None
+        return _covering(side, canonical(scope)) if isinstance(scope, str) and is_arm_id(canonical(scope)) else None
     key = _key(row, [column for _, column in spec.on])
     if key is None:
         return None
@@ -127,11 +143,11 @@ def _expect_fresh(spec: Attach, item: Mapping[str, Json], params: Mapping[str, J
     text = read(item, parse_path(spec.max_age.at))
     try:
         at = datetime.fromisoformat(text)
-        age = now - at
-    except (TypeError, ValueError):
+        age = (now - at).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         raise Undecided(Reason.STALE, f"{spec.source} holds an object without a time with zone at {spec.max_age.at}") from None
-    if age < timedelta(0) or age > timedelta(hours=hours):
-        when = "lies in the future" if age < timedelta(0) else f"is older than {hours} hours"
+    if age < 0 or age > hours * 3600:
+        when = "lies in the future" if age < 0 else f"is older than {hours} hours"
         raise Undecided(Reason.STALE, f"{spec.source} of {text} {when}")
 
 
@@ -141,6 +157,6 @@ def _hours(max_age: MaxAge, params: Mapping[str, Json]) -> int:
 
 def _ordered(items: Iterable[Json]) -> list[Json]:
     def place(item: Json) -> tuple[str, bytes]:
-        return canonical(str(item.get("id", ""))), orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+        return canonical(leading_id(item)), orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
     return sorted(items, key=place)

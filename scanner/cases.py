@@ -113,8 +113,10 @@ def _describe(finding: Finding) -> str:
 
 
 def _is_named(finding: Finding, tail: str, subject: str) -> bool:
-    tail = tail.strip("/").lower()
-    return f"/{finding.resource.id.strip('/')}".endswith(f"/{tail}") and subject.lower() in {"", finding.subject}
+    """Whether a row goes by a name: `<group>/<name>`, a bare name, or any longer tail of its id; case means nothing."""
+    resource, wanted = finding.resource, tail.strip("/").lower()
+    names = wanted == f"{resource.resource_group}/{resource.name}".lower() or resource.id.endswith(f"/{wanted}")
+    return names and subject.lower() in {"", finding.subject}
 
 
 class _Given:

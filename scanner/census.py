@@ -63,6 +63,7 @@ def gaps(asked: Asked, ledger: Ledger, scope: Scope, freshness: Freshness, rows:
         *(gap for one in asked.policy.attach for gap in _answer_gaps(one.source, ledger.of_side(one), scope)),
         *_age_gaps(freshness),
         *_stop_gaps(asked, ledger),
+        *_count_gaps(asked, ledger, rows),
     }
     if not found and rows < asked.policy.min_population:
         text = f"{rows} rows where at least {asked.policy.min_population} are expected"
@@ -85,6 +86,13 @@ def _answer_gaps(table: str, answer: Answer | None, scope: Scope) -> Iterator[Ga
     if "" not in told:
         for subscription in sorted(expected - answer.answered - told):
             yield Gap(reason=Reason.SCOPE_MISSING, table=table, subscription=subscription, text="did not answer")
+
+
+def _count_gaps(asked: Asked, ledger: Ledger, rows: int) -> Iterator[Gap]:
+    answer = ledger.of(asked.policy.query)
+    if answer is not None and asked.policy.id in ledger.finished and rows != answer.rows:
+        text = f"{answer.rows} rows were announced and {rows} judged"
+        yield Gap(reason=Reason.UNSTABLE, table=asked.policy.query.name, text=text)
 
 
 def _age_gaps(freshness: Freshness) -> Iterator[Gap]:

@@ -9,7 +9,7 @@ import orjson
 
 from scanner.assertion import Expression, Path, Undecided, first_missing, parse_path, path_text, read
 from scanner.attach import Joined
-from scanner.ids import canonical, is_arm_id, name_of, resource_group_of, subscription_of, type_of
+from scanner.ids import canonical, is_arm_id, leading_id, name_of, resource_group_of, subscription_of, type_of
 from scanner.model import Finding, Json, Reason, Resource, Row, Severity, Verdict
 from scanner.plan import Asked
 from scanner.redact import is_redacted, redact
@@ -75,7 +75,7 @@ class _Reader:
         resource = joined.row.get(self.asked.policy.resource)
         if not isinstance(resource, str) or not is_arm_id(canonical(resource)):
             raise Undecided(Reason.MISSING, f"the column {self.asked.policy.resource} holds no ARM id")
-        for subscription in sorted({subscription_of(resource), subscription_of(str(joined.row.get("id", "")))}):
+        for subscription in sorted({subscription_of(resource), subscription_of(leading_id(joined.row))}):
             if subscription not in answered:
                 raise Undecided(Reason.SCOPE_MISSING, f"not every table answered for subscription {subscription}")
         for path in self.asked.policy.subject.reads if self.asked.policy.subject else ():
@@ -126,7 +126,7 @@ class _Reader:
         left = _EVIDENCE_BYTES - 2
         for path in self.shown:
             name = path_text(path)
-            value = self.asked.info.params[str(path[1])] if path[0] == "params" else redact(read(joined.view, path))
+            value = self._parameter(path) if path[0] == "params" else redact(read(joined.view, path))
             size = len(orjson.dumps({name: value}))
             if size > left:
                 value = {"$truncated_bytes": size}
@@ -136,11 +136,16 @@ class _Reader:
                 left -= size
         return found
 
+    def _parameter(self, path: Path) -> Json:
+        """A parameter with its origin; all of them where the expression reads `params` as a whole."""
+        values = self.asked.info.params
+        return values.get(path[1]) if len(path) > 1 and isinstance(path[1], str) else dict(values)
+
 
 def _resource(row: Row, column: str) -> Resource:
     """The resource a row is about; a row without one is filed under its leading id."""
     named = row.get(column)
-    display = named if isinstance(named, str) and is_arm_id(canonical(named)) else str(row.get("id", ""))
+    display = named if isinstance(named, str) and is_arm_id(canonical(named)) else leading_id(row)
     location = row.get("location")
     return Resource(
         id=canonical(display),

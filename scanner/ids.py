@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _ARM = re.compile(r"/subscriptions/[^/]+(/.*)?")
 LOCKS = "/providers/microsoft.authorization/locks/"
@@ -10,7 +12,16 @@ LOCKS = "/providers/microsoft.authorization/locks/"
 
 def canonical(text: str) -> str:
     """Trim, drop trailing slashes, lower-case: ARM ids compare without case, and ARG itself returns mixed case."""
-    return text.strip().rstrip("/").lower()
+    trimmed = text.strip()
+    while trimmed.endswith("/"):
+        trimmed = trimmed.rstrip("/").rstrip()
+    return trimmed.lower()
+
+
+def leading_id(row: Mapping[str, Any]) -> str:
+    """The `id` of a row as it is written there; empty where it is missing or no text."""
+    found = row.get("id")
+    return found if isinstance(found, str) else ""
 
 
 def is_arm_id(text: str) -> bool:

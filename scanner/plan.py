@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scanner.errors import UsageError
 from scanner.model import Json, Options, PolicyInfo
 from scanner.policy import Pack, Parameter, Policy, Query
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +101,9 @@ def typed(parameter: Parameter, text: Json) -> Json:
     if not isinstance(text, str) or parameter.type == "string":
         return text
     if parameter.type == "integer":
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError("a whole number is needed") from None
+        if not _INTEGER.fullmatch(text):
+            raise ValueError("a whole number of at most 18 digits is needed")
+        return int(text)
     if parameter.type == "boolean":
         if text not in {"true", "false"}:
             raise ValueError("true or false is needed")
@@ -118,7 +120,13 @@ def _share(asked: Sequence[Asked]) -> tuple[Population, ...]:
     groups: dict[tuple[str, tuple[str, ...]], list[Asked]] = {}
     for one in asked:
         groups.setdefault((one.policy.query.digest, one.policy.query.key), []).append(one)
-    return tuple(Population(query=group[0].policy.query, asked=tuple(group)) for group in groups.values())
+    return tuple(Population(query=_strictest(group), asked=tuple(group)) for group in groups.values())
+
+
+def _strictest(group: Sequence[Asked]) -> Query:
+    """One of the equal queries: the one that must be answered as a whole, if any policy says so."""
+    queries = [one.policy.query for one in group]
+    return next((query for query in queries if query.spans == "scope"), queries[0])
 
 
 def _is_selected(policy: Policy, options: Options) -> bool:

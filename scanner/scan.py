@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from scanner.attach import Side, attach, index
 from scanner.census import Freshness, Ledger, gaps
+from scanner.errors import ArguardError
 from scanner.evaluate import evaluate
 from scanner.gate import count, decide, weigh
 from scanner.model import PolicyResult, ScanInfo, ScanResult
@@ -29,11 +30,14 @@ class Job:
 
 
 def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
-    """Ask every population once, judge each row, take the census, decide. An interruption or a bug ends it early, marked."""
+    """Ask every population once, judge each row, take the census, decide. An interruption or a bug ends it early, marked.
+
+    Raises ArguardError for what the user can mend, such as an extra that is not installed: then nothing was scanned.
+    """
     ledger = Ledger()
     try:
         for population in job.plan.populations:
-            answer = ledger.note(source.answer(population.query, job.info.as_of))
+            answer = ledger.of(population.query) or ledger.note(source.answer(population.query, job.info.as_of))
             logger.info("%s: %d rows, %d subscriptions", answer.table, answer.rows, len(answer.answered))
             sides = {
                 one.policy.id: [_side(spec, job, source, ledger) for spec in one.policy.attach] for one in population.asked
@@ -43,6 +47,8 @@ def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
                     rows = attach(page, asked, sides[asked.policy.id], job.info.as_of)
                     store.extend(evaluate(asked, rows, answer.answered))
             ledger.finish(population.asked)
+    except ArguardError:
+        raise
     except (KeyboardInterrupt, Exception) as stop:
         ledger.stopped = stop
         logger.debug("the scan stopped early", exc_info=stop)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from hashlib import sha256
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,8 +55,9 @@ class VerdictStore:
             "SELECT id, subject, body FROM verdict WHERE policy = ? ORDER BY policy, id, subject, digest, number", (policy,)
         )
         for _, group in groupby(rows, key=lambda row: row[:2]):
-            first, *others = (_decode(row[2]) for row in group)
-            yield from map(_as_duplicate, (first, *others)) if others else (first,)
+            findings = (_decode(row[2]) for row in group)
+            first, second = next(findings), next(findings, None)
+            yield from (first,) if second is None else map(_as_duplicate, chain((first, second), findings))
 
     def _record(self, finding: Finding) -> tuple[str, str, str, bytes, int, bytes]:
         self._number += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from scanner.ids import lock_scope, name_of
+from scanner.ids import leading_id, lock_scope, name_of
 from scanner.model import Json
 
 View: TypeAlias = dict[str, Json]
@@ -18,11 +18,11 @@ View: TypeAlias = dict[str, Json]
 def _lock(item: Json) -> View:
     properties = _object(item, "properties")
     return {
-        "id": item["id"],
-        "name": item.get("name") or name_of(item["id"]),
+        "id": item.get("id"),
+        "name": item.get("name") or name_of(leading_id(item)),
         "level": properties.get("level"),
         "notes": properties.get("notes"),
-        "scope": lock_scope(item["id"]),
+        "scope": lock_scope(leading_id(item)),
     }
 
 
@@ -32,7 +32,7 @@ def _vm_status(item: Json) -> View:
     status = _leading(agent.get("statuses"), "provisioningstate/succeeded")
     power = _leading(instance.get("statuses"), "powerstate/", strict=True)
     return {
-        "id": item["id"],
+        "id": item.get("id"),
         "agent_code": status.get("code"),
         "agent_display": status.get("displayStatus"),
         "agent_message": status.get("message"),
@@ -45,32 +45,38 @@ def _vm_status(item: Json) -> View:
 
 
 def _extensions(items: Json) -> list[View] | None:
-    """The extensions of an instance view; a failed status speaks for its extension, else the first one does."""
-    if not isinstance(items, list):
-        return None
-    found: list[View] = []
-    for item in items:
-        if isinstance(item, Mapping):
-            status = _leading(item.get("statuses"), "provisioningstate/failed")
-            names = {"name": item.get("name"), "type": item.get("type")}
-            texts = {"code": status.get("code"), "display": status.get("displayStatus"), "message": status.get("message")}
-            found.append({**names, **texts})
-    return found
+    """The extensions of an instance view; one that is no object stays, all null, so that it is missed."""
+    return [_extension(item if isinstance(item, Mapping) else {}) for item in items] if isinstance(items, list) else None
+
+
+def _extension(item: Mapping[str, Json]) -> View:
+    """A failed status speaks for its extension, else one that does not say what it is, else the first."""
+    statuses = item.get("statuses")
+    status = _leading(statuses, "provisioningstate/failed")
+    if not _begins(status, "provisioningstate/failed") and not all(map(_has_code, _list(statuses))):
+        status = {}
+    return {
+        "name": item.get("name"),
+        "type": item.get("type"),
+        "code": status.get("code"),
+        "display": status.get("displayStatus"),
+        "message": status.get("message"),
+    }
 
 
 def _restore_points(item: Json) -> View:
     properties = _object(item, "properties")
     points = properties.get("restorePoints")
     return {
-        "id": item["id"],
-        "name": item.get("name") or name_of(item["id"]),
+        "id": item.get("id"),
+        "name": item.get("name") or name_of(leading_id(item)),
         "source_id": _object(properties, "source").get("id"),
         "count": len(points) if isinstance(points, list) else None,
     }
 
 
 def _evidence(item: Json) -> View:
-    return {"id": item["id"], "collected_at": item.get("collected_at"), "checks": _object(item, "checks")}
+    return {"id": item.get("id"), "collected_at": item.get("collected_at"), "checks": _object(item, "checks")}
 
 
 VIEWS: Mapping[str, Callable[[Json], View]] = {
@@ -88,9 +94,20 @@ def _object(value: Json, member: str) -> Mapping[str, Json]:
 
 def _leading(statuses: Json, prefix: str, *, strict: bool = False) -> Mapping[str, Json]:
     """The first status whose code begins so in any case; else the first of all, unless `strict`."""
-    objects = [status for status in statuses if isinstance(status, Mapping)] if isinstance(statuses, list) else []
+    objects = [status if isinstance(status, Mapping) else {} for status in _list(statuses)]
     for status in objects:
-        code = status.get("code")
-        if isinstance(code, str) and code.lower().startswith(prefix):
+        if _begins(status, prefix):
             return status
     return objects[0] if objects and not strict else {}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _has_code(status: Json) -> bool:
+    return isinstance(status, Mapping) and isinstance(status.get("code"), str)
+
+
+def _begins(status: Json, prefix: str) -> bool:
+    return _has_code(status) and status["code"].lower().startswith(prefix)

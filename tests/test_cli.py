@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 import reporters.junit
 import scanner.scan
+from scanner.attach import Joined
 from scanner.cli import Terminated, main, outputs
 from scanner.model import Finding, ScanResult
+from scanner.plan import Asked
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTOSO = ROOT / "examples" / "contoso"
@@ -83,7 +85,9 @@ def test_allow_incomplete_lowers_3_to_0_loudly(capfd: pytest.CaptureFixture[str]
 
 def test_130_when_interrupted_and_what_was_done_is_kept(tmp_path: Path, stop: Callable[[BaseException], None]) -> None:
     stop(KeyboardInterrupt())
-    assert main([*SCAN, "-o", f"native={tmp_path / 'r'}", "-o", f"junit={tmp_path / 'j'}", "-o", f"sarif={tmp_path / 's'}"]) == 130
+    assert (
+        main([*SCAN, "-o", f"native={tmp_path / 'r'}", "-o", f"junit={tmp_path / 'j'}", "-o", f"sarif={tmp_path / 's'}"]) == 130
+    )
     decision = lines_of(tmp_path / "r")[-1]
     assert decision["exit_code"] == 130
     assert decision["complete"] is False
@@ -109,7 +113,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     def arrange(failure: BaseException) -> None:
         real = scanner.scan.evaluate
 
-        def evaluate(asked, rows, answered):  # type: ignore[no-untyped-def]  # the very signature does not matter here
+        def evaluate(asked: Asked, rows: Iterable[Joined], answered: frozenset[str]) -> Iterator[Finding]:
             if asked.policy.id in {"ABK501", "ABK602"}:
                 raise failure
             return real(asked, rows, answered)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import jmespath.exceptions
+import orjson
 from jmespath.parser import Parser
 
+from scanner.assertion.functions import PolicyFunctions, kind
 from scanner.assertion.interpreter import StrictInterpreter
 from scanner.assertion.paths import Path
 from scanner.assertion.reads import Node, Untraceable, reads
@@ -21,6 +24,7 @@ _LONGEST = 4096
 _LARGEST_FAN_OUT = 1000
 _TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?P<json>(?:\\.|[^`\\])*)`""", re.DOTALL)
 _ORDERINGS = {"lt", "lte", "gt", "gte"}
+_STRAY = "`&` stands only before an argument of map, sort_by, min_by or max_by"
 
 
 class ExpressionError(Exception):
@@ -63,7 +67,7 @@ class Expression:
         result = self.value(view)
         if result is True or result is False:
             return result
-        raise Undecided(Reason.EVAL_ERROR, f"the result is {json.dumps(result)[:80]}, not true or false")
+        raise Undecided(Reason.EVAL_ERROR, f"the result is {kind(result)}, not true or false")
 
 
 def compile_expression(text: str) -> Expression:
@@ -105,23 +109,55 @@ def _check_literals(text: str) -> None:
         if body is None:
             continue
         try:
-            json.loads(body.replace("\\`", "`"))
+            json.loads(body.replace("\\`", "`"), parse_constant=_refuse)
         except ValueError:
             raise ExpressionError(f"`{body}` is not JSON; a text is written '{body.strip()}'", match.start()) from None
 
 
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _check_tree(tree: Node) -> None:
     fan_out = 1
+    if tree["type"] == "expref":
+        raise ExpressionError(_STRAY)
     for node in _nodes(tree):
-        kind, children = node["type"], [child for child in node["children"] if isinstance(child, dict)]
-        if kind == "function_expression" and f"_func_{node['value']}" not in _function_names():
-            raise ExpressionError(f"there is no function '{node['value']}()'")
-        if kind == "comparator" and node["value"] in _ORDERINGS and any(_is_text(child) for child in children):
+        children = [child for child in node["children"] if isinstance(child, dict)]
+        if node["type"] == "function_expression":
+            _check_call(node["value"], [child["type"] == "expref" for child in children])
+        elif any(child["type"] == "expref" for child in children):
+            raise ExpressionError(_STRAY)
+        if node["type"] == "comparator" and node["value"] in _ORDERINGS and any(_is_text(child) for child in children):
             raise ExpressionError("texts have no order here ('Unknown' >= '2.7' would be true); use version_at_least(a, b)")
-        if kind in {"multi_select_list", "multi_select_dict"}:
+        if node["type"] in {"field", "literal"}:
+            _check_value(node["value"])
+        if node["type"] in {"multi_select_list", "multi_select_dict"}:
             fan_out *= max(1, len(children))
     if fan_out > _LARGEST_FAN_OUT:
         raise ExpressionError("too many multi-selects: each one multiplies the result")
+
+
+def _check_call(name: str, given: Sequence[bool]) -> None:
+    """The name, the number of arguments and which of them are expressions (`&`); the rest only a row can tell."""
+    function = PolicyFunctions.FUNCTION_TABLE.get(name)
+    if function is None:
+        raise ExpressionError(f"there is no function '{name}()'")
+    wanted = [one["types"] == ["expref"] for one in function["signature"]]
+    variadic = bool(function["signature"][-1].get("variadic"))
+    if len(given) < len(wanted) or (len(given) > len(wanted) and not variadic):
+        raise ExpressionError(f"{name}() takes {'at least ' * variadic}{len(wanted)} arguments, not {len(given)}")
+    for number, (is_expression, wants) in enumerate(zip_longest(given, wanted, fillvalue=False), start=1):
+        if is_expression is not wants:
+            what = "an expression such as &name" if wants else "a value, without `&`"
+            raise ExpressionError(f"argument {number} of {name}() is {what}")
+
+
+def _check_value(value: Json) -> None:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        raise ExpressionError("a text with half a surrogate pair, or a number of more than 64 bits") from None
 
 
 def _nodes(tree: Node) -> Any:
@@ -134,11 +170,6 @@ def _nodes(tree: Node) -> Any:
 
 def _is_text(node: Node) -> bool:
     return node["type"] == "literal" and isinstance(node["value"], str)
-
-
-@cache
-def _function_names() -> frozenset[str]:
-    return frozenset(dir(StrictInterpreter.functions))
 
 
 def _first_line(error: Exception) -> str:

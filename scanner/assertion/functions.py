@@ -5,6 +5,8 @@ To add one: a method `_func_<name>` with a signature and a docstring; there are 
 
 from __future__ import annotations
 
+import json
+import math
 import re
 
 from jmespath.functions import Functions, signature
@@ -15,14 +17,34 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _VERSION = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
 
 
+class NotComparable(TypeError):
+    """Two values that cannot be ordered or equated, or a condition that is not true or false."""
+
+
+def kind(value: Json) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else "an object"
+
+
 def same(left: Json, right: Json) -> bool:
-    """JSON equality: unlike Python's, it keeps true and 1 apart at every depth."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, list) and isinstance(right, list):
+    """Whether two values of one kind are equal; raises NotComparable where kinds differ, at every depth.
+
+    Objects have no equality here: one that lost a member would differ from everything, and `!=` would pass.
+    """
+    if kind(left) != kind(right):
+        raise NotComparable(f"{kind(left)} is compared with {kind(right)}")
+    if isinstance(left, dict):
+        raise NotComparable("objects are compared; compare their members")
+    if isinstance(left, list):
         return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
     return bool(left == right)
 
 
@@ -45,12 +67,21 @@ class PolicyFunctions(Functions):
 
     @signature({"types": ["array", "string"]}, {"types": []})
     def _func_contains(self, subject: list[Json] | str, search: Json) -> bool:
-        """As in JMESPath, but a text can only contain a text, and a list never takes 1 for true."""
+        """As in JMESPath, but a text can only contain a text, and a list is only searched for what its elements can equal."""
         if isinstance(subject, str):
             if not isinstance(search, str):
-                raise TypeError("contains() looks for a text in a text")
+                raise NotComparable(f"contains() looks for {kind(search)} in a text")
             return search in subject
-        return any(same(item, search) for item in subject)
+        if any(kind(item) == kind(search) and same(item, search) for item in subject):
+            return True
+        for item in subject:
+            same(item, search)
+        return False
+
+    @signature({"types": ["string", "number", "boolean"]})
+    def _func_to_string(self, value: Json) -> str:
+        """As in JMESPath, but not of null, lists and objects: their text would hide what is missing or redacted inside."""
+        return value if isinstance(value, str) else json.dumps(value)
 
     @signature({"types": []})
     def _func_to_number(self, value: Json) -> Json:
@@ -58,7 +89,8 @@ class PolicyFunctions(Functions):
         if isinstance(value, str):
             if not _NUMBER.fullmatch(value):
                 return None
-            return float(value) if any(mark in value for mark in ".eE") else int(value)
+            number = float(value) if any(mark in value for mark in ".eE") else int(value)
+            return number if math.isfinite(number) else None
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

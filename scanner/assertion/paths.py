@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeAlias
+
+import orjson
 
 from scanner.model import Json
 
@@ -22,6 +24,7 @@ EACH = Many.EACH
 Step: TypeAlias = str | int | Many
 Path: TypeAlias = tuple[Step, ...]
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STEP = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>-?[0-9]+)\]|(?P<each>\[\*\])")
 
 
@@ -51,7 +54,8 @@ def path_text(path: Path) -> str:
         elif isinstance(step, int):
             text += f"[{step}]"
         else:
-            text += f".{step}" if text else step
+            name = step if _NAME.fullmatch(step) else orjson.dumps(step).decode()
+            text += f".{name}" if text else name
     return text
 
 
@@ -68,6 +72,7 @@ def first_missing(value: Json, path: Path, optional: Iterable[Path] = ()) -> Pat
     """The shortest prefix of `path` that is absent or null, or None where every value is there.
 
     An optional path may be absent as far as it goes: with `a` optional, `a.b` needs its `b` only where there is an `a`.
+    What is there but of another kind (a text where `a.b` needs an object) is missing, optional or not.
     """
     excused = max((len(other) for other in optional if path[: len(other)] == other), default=0)
     position = _missing_from(value, path, excused)
@@ -80,12 +85,11 @@ def _missing_from(value: Json, path: Path, excused: int, position: int = 0) -> i
         position += 1
         if isinstance(step, Many):
             items = _many(value, step)
-            if items is None:
-                return None if position <= excused else position
-            return next(_holes(items, path, excused, position), None)
-        value = _one(value, step)
-        if value is None:
-            return None if position <= excused else position
+            return position if items is None else next(_holes(items, path, excused, position), None)
+        found = _one(value, step)
+        if found is None:
+            return None if position <= excused and _leads(value, step) else position
+        value = found
     return None
 
 
@@ -100,9 +104,13 @@ def _holes(items: Iterable[Json], path: Path, excused: int, position: int) -> It
             yield hole
 
 
+def _leads(value: Json, step: str | int) -> bool:
+    return isinstance(value, list) if isinstance(step, int) else isinstance(value, Mapping)
+
+
 def _one(value: Json, step: str | int) -> Json:
     if isinstance(step, int):
-        inside = isinstance(value, Sequence) and not isinstance(value, str) and -len(value) <= step < len(value)
+        inside = isinstance(value, list) and -len(value) <= step < len(value)
         return value[step] if inside else None
     return value.get(step) if isinstance(value, Mapping) else None
 

@@ -39,7 +39,8 @@ class _Object:
 _Traced: TypeAlias = _Value | _Stream | _Object | None
 """None stands for a computed value, such as a comparison's."""
 
-_BY = {"sort_by", "min_by", "max_by"}
+_PICKS = {"min_by", "max_by"}
+_SHUFFLES = {"sort", "sort_by", "reverse"}
 
 
 def reads(tree: Node) -> frozenset[Path]:
@@ -48,6 +49,8 @@ def reads(tree: Node) -> frozenset[Path]:
     tracer.use(tracer.trace(tree, _Value(())))
     if () in tracer.seen:
         raise Untraceable("it reads the whole row (`@`); name the columns it needs")
+    if not all(isinstance(path[0], str) for path in tracer.seen):
+        raise Untraceable("a row has no elements, and not all of its columns are known; name the columns it needs")
     return frozenset(tracer.seen)
 
 
@@ -100,7 +103,7 @@ class _Tracer:
     def _literal(self, _node: Node, _at: _Traced) -> _Traced:
         return None
 
-    def _element(self, base: _Traced, step: Many = EACH) -> _Traced:
+    def _element(self, base: _Traced, step: Many = EACH) -> _Value:
         if isinstance(base, _Stream):
             return _Value(base.path)
         if isinstance(base, _Value):
@@ -123,7 +126,7 @@ class _Tracer:
 
     def _flatten(self, node: Node, at: _Traced) -> _Traced:
         element = self._element(self.trace(node["children"][0], at))
-        return _Stream((*element.path, Many.SPLAT)) if isinstance(element, _Value) else None
+        return _Stream((*element.path, Many.SPLAT))
 
     def _multi_select_dict(self, node: Node, at: _Traced) -> _Traced:
         return _Object({child["value"]: self.trace(child["children"][0], at) for child in node["children"]})
@@ -136,8 +139,9 @@ class _Tracer:
         mapped = [self.trace(child["children"][0], self._element(lists[0])) for child in arguments if child["type"] == "expref"]
         for traced in mapped:
             self.use(traced)
-        if name in _BY:
-            return lists[0] if name == "sort_by" else self._element(lists[0])
+        if name in _PICKS:
+            return self._element(lists[0])
         if name == "map":
             return _Stream(mapped[0].path) if isinstance(mapped[0], _Value | _Stream) else None
-        return lists[0] if name in {"sort", "reverse"} else None
+        # Another order: what stands first is no longer the first element of the column.
+        return _Stream(self._element(lists[0]).path) if name in _SHUFFLES and lists[0] is not None else None

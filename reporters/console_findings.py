@@ -1,0 +1,94 @@
+"""What was found: causes, then findings by severity and policy, then what was accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from reporters import wording
+from reporters.console_digest import SHOWN, Digest, Sample
+from reporters.console_lines import BLANK, SEVERITY_STYLES, Line, count, heading, line
+from reporters.sanitise import clean
+from scanner.model import Options, PolicyInfo, ScanResult, Severity
+
+_CAUSES = 10
+_FEWEST = 5
+_WAIVERS = 10
+
+
+def causes(digest: Digest) -> Iterator[Line]:
+    """Causes that several findings share, the largest first: mending one mends them all."""
+    shared = sorted(
+        ((key, number) for key, number in digest.causes.items() if number > 1), key=lambda item: (-item[1], item[0])
+    )
+    if not shared:
+        return
+    yield heading("One cause, several findings")
+    for (cause, policy), number in shared[:_CAUSES]:
+        yield Line(pieces=((f"1 cause -> {count(number, 'finding')}", "bold"), (f" of {policy}", "")), indent=2)
+        yield line(cause, "dim", indent=4, fold=False)
+    if len(shared) > _CAUSES:
+        yield line(f"and {count(len(shared) - _CAUSES, 'more cause')}", "dim", indent=2)
+    yield BLANK
+
+
+def findings(result: ScanResult, digest: Digest) -> Iterator[Line]:
+    """Open findings, the worst first; why and fix stand once for each policy."""
+    policies = {policy.info.id: policy.info for policy in result.policies}
+    groups = sorted(digest.fails.items(), key=lambda item: (-item[0][0], item[0][1]))
+    share, left = max(_FEWEST, SHOWN // max(1, len(groups))), SHOWN
+    explained: set[str] = set()
+    for severity, same in groupby(groups, key=lambda item: item[0][0]):
+        listed = list(same)
+        yield _severity(severity, sum(sample.total for _, sample in listed), result.info.options)
+        for (_, policy), sample in listed:
+            shown = min(share, left)
+            left -= min(shown, sample.total)
+            yield from _group(policies[policy], sample, shown)
+            yield from _explanation(policies[policy]) if policy not in explained else ()
+            explained.add(policy)
+            yield BLANK
+
+
+def accepted(digest: Digest) -> Iterator[Line]:
+    """What does not block because somebody accepted it."""
+    if not digest.waivers and not digest.known:
+        return
+    yield heading("Accepted: in the result, but they do not block")
+    waivers = sorted(digest.waivers.items(), key=lambda item: (item[0].id, item[0].owner, item[0].expires, item[0].reason))
+    for mark, number in waivers[:_WAIVERS]:
+        yield line(f"{count(number, 'row')}  {wording.waived(mark)}", indent=2, hang=2)
+    if len(waivers) > _WAIVERS:
+        rest = waivers[_WAIVERS:]
+        yield line(f"{count(sum(number for _, number in rest), 'row')}  by {count(len(rest), 'more waiver')}", indent=2)
+    if digest.known:
+        yield line(f"{count(digest.known, 'row')}  known: in the baseline", indent=2)
+    yield BLANK
+
+
+def _severity(severity: Severity, total: int, options: Options) -> Line:
+    blocks = options.fail_on is not None and severity >= options.fail_on
+    limit = options.fail_on.word if options.fail_on else "never"
+    effect = "" if blocks else f"  reported only: --fail-on is {limit}"
+    return Line(
+        pieces=((severity.word.upper(), SEVERITY_STYLES[severity]), (f"  {count(total, 'finding')}", "bold"), (effect, "dim"))
+    )
+
+
+def _group(policy: PolicyInfo, sample: Sample, shown: int) -> Iterator[Line]:
+    pieces = ((policy.id, "bold"), (f"  {policy.title}", ""), (f"  ({count(sample.total, 'finding')})", "dim"))
+    yield Line(pieces=pieces, indent=2, hang=len(policy.id) + 2)
+    for finding in sample.rows[:shown]:
+        yield Line(pieces=(("x ", "red"), (wording.sentence(finding, policy), "")), indent=4, hang=2)
+        yield line(finding.resource.display_id, "dim", indent=6, fold=False)
+    rest = sample.total - min(shown, len(sample.rows))
+    if rest:
+        yield line(f"and {rest:,} more; -o native=FILE holds every row", "dim", indent=4)
+
+
+def _explanation(policy: PolicyInfo) -> Iterator[Line]:
+    yield Line(pieces=(("Why  ", "bold"), (" ".join(clean(policy.why).split()), "")), indent=4, hang=5)
+    for number, text in enumerate(clean(policy.fix).strip().split("\n")):
+        yield Line(pieces=(("     " if number else "Fix  ", "bold"), (text.rstrip(), "")), indent=4, fold=False)
+    for page in policy.references[:1]:
+        yield Line(pieces=(("See  ", "bold"), (page, "dim")), indent=4, fold=False)

@@ -1,0 +1,124 @@
+"""A population query, checked as a whole: what ARG refuses, and what would make a finding lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import cast
+
+from scanner.kql import arg
+from scanner.kql import syntax as node
+from scanner.kql.flow import run
+from scanner.kql.grammar import parsed
+from scanner.kql.infer import closest
+from scanner.kql.kinds import COLUMN_TYPES, UNKNOWN
+from scanner.kql.rewrite import rewrite
+from scanner.kql.shape import KqlProblem, KqlProblems, Shape
+from scanner.kql.sources import refused_source
+from scanner.kql.steps import Frame, Survey
+from scanner.kql.text import code, tokens
+from scanner.model import ColumnType
+
+_ADVICE = {
+    "datetime": "project tostring(...) of it, or an age such as datetime_diff('hour', now(), ...)",
+    "timespan": "project a number, such as tolong(... / 1h)",
+    "guid": "project tostring(...) of it",
+    "decimal": "project toreal(...) of it",
+}
+
+
+def inspect(kql: str, key: Sequence[str]) -> Shape:
+    """The shape of a population query; KqlProblems with everything that is wrong with it."""
+    problems = list(_text_problems(kql))
+    if problems:
+        raise KqlProblems(problems)
+    rewritten = rewrite(kql)
+    found = parsed(rewritten)
+    survey = Survey()
+    query = _only_query(found, survey)
+    frame = run(query, survey, rows=True)
+    while survey.pending:
+        run(survey.pending.pop(), survey, rows=False)
+    _check_limits(survey)
+    _check_result(query, frame, key, survey)
+    if survey.problems:
+        raise KqlProblems(_problem(*rewritten.place(at), text) for at, text in survey.problems)
+    columns = {name: cast("ColumnType", value.kind) for name, value in frame.columns.items()}
+    return Shape(columns=columns, tables=_tables(survey))
+
+
+def _problem(line: int, column: int, text: str) -> KqlProblem:
+    return KqlProblem(line=line, column=column, text=text)
+
+
+def _text_problems(kql: str) -> Iterator[KqlProblem]:
+    """What can be told before parsing: strings without end, characters that nobody sees, other dialects."""
+    for token in tokens(kql):
+        here = (token.line, token.column)
+        if token.kind == "broken":
+            yield _problem(*here, "this string does not end on its line")
+        elif token.kind in {"name", "punctuation"} and not token.text.isascii():
+            yield _problem(*here, f"the character {token.text!a} outside a string: only plain ASCII has a meaning here")
+        elif any(mark in token.text for mark in "\u2028\u2029\0"):
+            yield _problem(*here, "a line separator or NUL character that editors do not show: delete it")
+    words = code(kql)
+    if not words:
+        yield _problem(1, 1, "the query is empty")
+    elif words[0].text == ".":
+        yield _problem(words[0].line, words[0].column, "a control command: a population is a query")
+    for first, second in pairwise(words):
+        if first.text == second.text == "{" and second.offset == first.end:
+            yield _problem(first.line, first.column, "a shared query `{{...}}`: write its text here, so that reviews see it")
+
+
+def _only_query(found: Sequence[node.Query | node.Foreign], survey: Survey) -> node.Query:
+    """The last statement, which ARG would run; every other one is refused."""
+    for statement in found:
+        if isinstance(statement, node.Foreign):
+            survey.tell(statement.at, refused_source(statement.words))
+    queries = [statement for statement in found if isinstance(statement, node.Query)]
+    for extra in queries[1:]:
+        survey.tell(extra.at, "a second query: one population is one query, without `;`")
+    return queries[0] if queries else node.Query(at=0, source=node.Name(at=0, name="resources"), steps=())
+
+
+def _check_limits(survey: Survey) -> None:
+    limits = (
+        (survey.joins, arg.MAX_JOINS, "joins"),
+        (survey.expansions, arg.MAX_MV_EXPANDS, "mv-expands"),
+        (survey.legs, arg.MAX_UNION_LEGS, "union legs"),
+    )
+    for found, most, what in limits:
+        if len(found) > most:
+            survey.tell(
+                sorted(found)[most], f"Azure Resource Graph takes at most {most} {what} in a query; here are {len(found)}"
+            )
+
+
+def _check_result(query: node.Query, frame: Frame, key: Sequence[str], survey: Survey) -> None:
+    """Rows must be told apart, paged and typed: `id` untouched, the key projected, plain types only."""
+    if any(value is UNKNOWN for value in frame.columns.values()) or not frame.columns:
+        return
+    end = next((step.at for step in reversed(query.steps) if isinstance(step, node.Columns | node.Away)), query.at)
+    lead = frame.columns.get("id")
+    if lead is None:
+        survey.tell(end, "`id` must be projected: without it Azure Resource Graph does not page, and rows are lost")
+    elif not (lead.exact and lead.root is not None and (lead.root.column, lead.root.source) == ("id", frame.lead)):
+        survey.tell(lead.at or end, "`id` must be the leading table's own id, unaltered: give other ids another name")
+    for name in key:
+        if name not in frame.columns:
+            survey.tell(end, f"the key column '{name}' is not projected{closest(name, frame.columns)}")
+        elif frame.columns[name].kind == "dynamic":
+            survey.tell(end, f"the key column '{name}' is dynamic, and pages are ordered by it: project tostring() of it")
+    for name, value in frame.columns.items():
+        if value.kind not in COLUMN_TYPES and value.kind != "unknown":
+            survey.tell(value.at or end, f"'{name}' is a {value.kind}, which results do not hold: {_ADVICE[value.kind]}")
+
+
+def _tables(survey: Survey) -> dict[str, frozenset[str] | None]:
+    """Each table with the types asked of it; a table that is read several times, with all of them."""
+    tables: dict[str, frozenset[str] | None] = {}
+    for name, types in survey.asked:
+        before = tables.get(name, frozenset())
+        tables[name] = None if types is None or before is None else before | types
+    return tables

@@ -1,0 +1,49 @@
+"""What checking and running a query hand back: its shape, its problems, the trouble met on the way. No engine here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from scanner.model import ColumnType, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class KqlProblem:
+    """One thing wrong with a query; `line` and `column` count from 1 in the author's text."""
+
+    line: int
+    column: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.text}"
+
+
+class KqlProblems(Exception):
+    """A query that must not run, with every problem found, in reading order."""
+
+    def __init__(self, problems: Iterable[KqlProblem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a query yields and reads.
+
+    `columns` are the projected columns in order; `tables` maps each ARG table named (lower case) to the resource types
+    that its own top-level conditions ask for (lower case), None for all of them.
+    """
+
+    columns: Mapping[str, ColumnType]
+    tables: Mapping[str, frozenset[str] | None]
+
+
+class QueryTrouble(Exception):
+    """A query that gave no answer offline: becomes a gap with this `reason` and `text`."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        self.reason = reason
+        self.text = text
+        super().__init__(f"{reason}: {text}")

@@ -1,0 +1,53 @@
+"""The data that flows through a scan: frozen, free of I/O, and all that a reporter may see."""
+
+from scanner.model.findings import (
+    ColumnType,
+    Finding,
+    Gap,
+    Json,
+    Reason,
+    Resource,
+    Row,
+    Severity,
+    Verdict,
+    WaiverMark,
+)
+from scanner.model.results import (
+    Counts,
+    Decision,
+    Findings,
+    LedgerEntry,
+    Options,
+    Outcome,
+    PolicyInfo,
+    PolicyResult,
+    ScanInfo,
+    ScanResult,
+    Scope,
+    Subscription,
+)
+
+__all__ = [
+    "ColumnType",
+    "Counts",
+    "Decision",
+    "Finding",
+    "Findings",
+    "Gap",
+    "Json",
+    "LedgerEntry",
+    "Options",
+    "Outcome",
+    "PolicyInfo",
+    "PolicyResult",
+    "Reason",
+    "Resource",
+    "Row",
+    "ScanInfo",
+    "ScanResult",
+    "Scope",
+    "Severity",
+    "Subscription",
+    "Verdict",
+    "WaiverMark",
+]

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporters import sarif
+from scanner.model import ScanResult, Severity, Verdict
+
+Check = Callable[[str, bytes], None]
+SCHEMA = jsonschema_rs.validator_for(json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text()))
+
+
+def rendered(result: ScanResult) -> bytes:
+    return b"".join(sarif.render(result))
+
+
+def run(result: ScanResult) -> dict[str, Any]:
+    document = json.loads(rendered(result))
+    assert [error.message for error in SCHEMA.iter_errors(document)] == []
+    (only,) = document["runs"]
+    return dict(only)
+
+
+def own_checks(run: dict[str, Any]) -> list[str]:
+    """What no schema checks, but readers rely on."""
+    rules = run["tool"]["driver"]["rules"]
+    problems = []
+    for result in run["results"]:
+        if (result["kind"] == "fail") == (result["level"] == "none"):
+            problems.append(f"kind {result['kind']} with level {result['level']}")
+        if rules[result["ruleIndex"]]["id"] != result["ruleId"]:
+            problems.append("ruleIndex")
+        if not result["locations"] or "physicalLocation" not in result["locations"][0]:
+            problems.append("no physical location")
+        elif result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith(("/", "azure:", "https:")):
+            problems.append("uri is not relative")
+    for rule in rules:
+        score = rule["properties"].get("security-severity", "1.0")
+        if not isinstance(score, str) or not 0 < float(score) <= 10:
+            problems.append("security-severity")
+        if (
+            len(rule["properties"]["tags"]) > 20
+            or max(len(rule[key]["text"]) for key in ("shortDescription", "fullDescription")) > 1024
+        ):
+            problems.append("lengths")
+    guids = [result["guid"] for result in run["results"] if "guid" in result]
+    hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
+    return problems + ["guids"] * (len(guids) != len(set(guids))) + ["hashes"] * (len(hashes) != len(set(hashes)))
+
+
+def test_golden(canonical_scan: ScanResult, golden: Check) -> None:
+    golden("canonical.sarif", rendered(canonical_scan))
+
+
+def test_the_canonical_report_satisfies_schema_and_readers(canonical_scan: ScanResult) -> None:
+    assert own_checks(run(canonical_scan)) == []
+
+
+def change(document: Any, path: str, value: object) -> None:
+    *parents, last = path.split("/")
+    for step in parents:
+        document = document[int(step) if step.isdigit() else step]
+    document[last] = value
+
+
+REGION = "locations/0/physicalLocation/region/startLine"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (REGION, 0),
+        ("level", "critical"),
+        ("kind", "passed"),
+        ("guid", "xyz"),
+        ("guid", "01890a5d-ac96-774b-bcce-b302099a8057"),
+        ("unknown", 1),
+        ("locations/0/physicalLocation/region", {}),
+        ("suppressions", [{"kind": "waived"}]),
+    ],
+)
+def test_the_schema_refuses_a_bad_result(path: str, value: object, canonical_scan: ScanResult) -> None:
+    document = json.loads(rendered(canonical_scan))
+    change(document["runs"][0]["results"][0], path, value)
+    assert not SCHEMA.is_valid(document)
+
+
+def test_the_schema_refuses_a_bad_time(canonical_scan: ScanResult) -> None:
+    document = json.loads(rendered(canonical_scan))
+    document["runs"][0]["invocations"][0]["exitCode"] = "1"
+    assert not SCHEMA.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("results/0/level", "none", "kind fail with level none"),
+        ("results/4/level", "error", "kind pass with level error"),
+        ("results/0/ruleIndex", 1, "ruleIndex"),
+        ("results/0/locations", [], "no physical location"),
+        ("results/0/locations/0/physicalLocation/artifactLocation/uri", "/subscriptions/x", "uri is not relative"),
+        ("tool/driver/rules/0/properties/security-severity", 9.5, "security-severity"),
+    ],
+)
+def test_the_own_checks_see_what_the_schema_accepts(path: str, value: object, problem: str, canonical_scan: ScanResult) -> None:
+    document = json.loads(rendered(canonical_scan))
+    change(document["runs"][0], path, value)
+    assert SCHEMA.is_valid(document)
+    assert problem in own_checks(document["runs"][0])
+
+
+def test_every_verdict_is_a_result_of_its_kind(canonical_scan: ScanResult) -> None:
+    kinds = {"pass": Verdict.PASS, "fail": Verdict.FAIL, "open": Verdict.UNKNOWN, "notApplicable": Verdict.NOT_APPLICABLE}
+    stored = [one for policy in canonical_scan.policies for one in canonical_scan.findings.of(policy.info.id)]
+    results = run(canonical_scan)["results"]
+    assert [kinds[one["kind"]] for one in results] == [one.verdict for one in stored]
+    assert [one["partialFingerprints"]["arguardFinding/v1"] for one in results] == [one.fingerprint for one in stored]
+
+
+def test_severities_are_levels_and_scores(canonical_scan: ScanResult) -> None:
+    rules = run(canonical_scan)["tool"]["driver"]["rules"]
+    told = [
+        (rule["properties"]["severity"], rule["defaultConfiguration"]["level"], rule["properties"].get("security-severity"))
+        for rule in rules
+    ]
+    assert told[:5] == [
+        ("critical", "error", "9.5"),
+        ("high", "error", "8.0"),
+        ("medium", "warning", "5.5"),
+        ("low", "note", "2.0"),
+        ("info", "note", None),
+    ]
+
+
+def test_a_row_has_its_own_level(canonical_scan: ScanResult) -> None:
+    results = [one for one in run(canonical_scan)["results"] if one["ruleId"] == "ABK401"]
+    assert [one["level"] for one in results] == ["warning", "note", "none", "none"]
+
+
+def test_every_policy_is_a_rule_even_if_it_was_not_asked(canonical_scan: ScanResult) -> None:
+    rules = {rule["id"]: rule for rule in run(canonical_scan)["tool"]["driver"]["rules"]}
+    assert list(rules) == [policy.info.id for policy in canonical_scan.policies]
+    assert rules["ABK701"]["properties"]["waitsFor"] == ["evidence", "parameter:proxy"]
+    assert "waitsFor" not in rules["ABK101"]["properties"]
+    assert rules["ABK301"]["name"] == "DefectOf301"
+    assert "helpUri" not in rules["ABK502"]
+
+
+def test_waived_rows_are_suppressed_and_others_are_not(canonical_scan: ScanResult) -> None:
+    suppressed = [one for one in run(canonical_scan)["results"] if "suppressions" in one]
+    assert [one["kind"] for one in suppressed] == ["fail", "open"]
+    assert suppressed[0]["suppressions"] == [
+        {
+            "kind": "external",
+            "status": "accepted",
+            "justification": "Waived by W-7 (backup-team) until 2026-12-31: migration in progress",
+        }
+    ]
+
+
+def test_the_location_is_the_assertion_and_the_resource(canonical_scan: ScanResult) -> None:
+    location = run(canonical_scan)["results"][0]["locations"][0]
+    assert location["physicalLocation"] == {
+        "artifactLocation": {"uri": "azure-backup/ABK101-defect-of-101.yaml", "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 21, "startColumn": 1, "endLine": 21, "endColumn": 7},
+    }
+    (logical,) = location["logicalLocations"]
+    assert logical["name"] == "group1"
+    assert logical["fullyQualifiedName"].endswith("/resourceGroups/RG-App/providers/Microsoft.Compute/virtualMachines/group1")
+
+
+def test_duplicates_share_the_fingerprint_but_not_the_hash_or_guid(canonical_scan: ScanResult) -> None:
+    first, second = (one for one in run(canonical_scan)["results"] if "DUPLICATE" in one["message"]["text"])
+    assert first["partialFingerprints"]["arguardFinding/v1"] == second["partialFingerprints"]["arguardFinding/v1"]
+    assert second["partialFingerprints"]["primaryLocationLineHash"].endswith(":2")
+    assert "guid" in first
+    assert "guid" not in second
+
+
+def test_an_incomplete_run_says_why(canonical_scan: ScanResult) -> None:
+    (invocation,) = run(canonical_scan)["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert (invocation["startTimeUtc"], invocation["endTimeUtc"]) == ("2026-11-20T06:00:00.000Z", "2026-11-20T06:00:00.000Z")
+    told = [(one["descriptor"]["id"], one["level"]) for one in invocation["toolExecutionNotifications"]]
+    assert told == [("INCOMPLETE", "error"), ("DENIED", "error"), ("STALE", "note"), ("UNDECIDED", "error")]
+    assert "ABK301 4" in invocation["toolExecutionNotifications"][-1]["message"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "successful", "notifications"),
+    [
+        ("empty", False, ["INCOMPLETE"]),
+        ("not-asked", False, ["INCOMPLETE"]),
+        ("interrupted", False, ["INCOMPLETE", "FAILED"]),
+        ("bug", False, ["INCOMPLETE", "FAILED"]),
+        ("allowed", False, ["INCOMPLETE", "FAILED"]),
+        ("nothing", True, []),
+        ("inapplicable", True, []),
+        ("healthy", True, []),
+    ],
+)
+def test_results_at_the_edge(name: str, successful: bool, notifications: list[str], odd: Mapping[str, ScanResult]) -> None:  # noqa: FBT001
+    only = run(odd[name])
+    (invocation,) = only["invocations"]
+    assert invocation["executionSuccessful"] is successful
+    assert [one["descriptor"]["id"] for one in invocation["toolExecutionNotifications"]] == notifications
+    assert own_checks(only) == []
+
+
+def test_the_run_is_told_apart_by_scope_and_policies_only(canonical_scan: ScanResult, odd: Mapping[str, ScanResult]) -> None:
+    name = run(canonical_scan)["automationDetails"]["id"]
+    info = canonical_scan.info
+    later = replace(canonical_scan, info=replace(info, tool="arguard 0.2.0", run_time=info.run_time.replace(year=2027)))
+    elsewhere = replace(canonical_scan, info=replace(info, scope=replace(info.scope, management_groups=("fabrikam",))))
+    assert len(name) == len("arguard/0123456789abcdef/")
+    assert run(later)["automationDetails"]["id"] == name
+    assert run(elsewhere)["automationDetails"]["id"] != name
+    assert run(odd["healthy"])["automationDetails"]["id"] != name
+
+
+def test_never_failing_is_recorded_as_a_word(canonical_scan: ScanResult) -> None:
+    info = canonical_scan.info
+    relaxed = replace(canonical_scan, info=replace(info, options=replace(info.options, fail_on=None)))
+    assert run(relaxed)["properties"]["failOn"] == "never"
+    assert run(canonical_scan)["properties"]["failOn"] == Severity.HIGH.word
+
+
+def test_messages_hold_no_link_and_no_placeholder(hostile_scan: Callable[[str], ScanResult]) -> None:
+    text = run(hostile_scan("[click](https://evil.example) {0} {name}"))["results"][0]["message"]["text"]
+    assert text == "[click] (https://evil.example) { 0} {name}."
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=st.text(alphabet=st.characters()))
+def test_any_text_gives_a_valid_file(hostile_scan: Callable[[str], ScanResult], text: str) -> None:
+    only = run(hostile_scan(text))
+    assert own_checks(only) == []
+    assert len(only["results"]) == 8
+
+
+def test_a_result_is_a_line(canonical_scan: ScanResult) -> None:
+    rows = sum(policy.counts.rows for policy in canonical_scan.policies)
+    assert rendered(canonical_scan).count(b"\n") == rows + 2
