@@ -2,7 +2,8 @@
 
 A pass is a bare case, a fail a `<failure>` (below `--fail-on` too), waived and known rows are `<skipped>`, a row that could
 not be decided and a gap of a policy are an `<error>` each. Rows that a policy does not apply to are a property of the suite.
-An incomplete scan has one more error of its own, in the suite "arguard", so that no file of such a scan is green.
+An incomplete scan without such an error (nothing was asked, say) has one of its own, in the suite "arguard": no file of an
+incomplete scan is green.
 
 junit-xml builds the elements in portions; its own serialiser writes attributes that Jenkins' current `junit-10.xsd` refuses
 (`disabled`) and newlines that differ between Python versions, so the document is written here, suite by suite.
@@ -48,7 +49,7 @@ def render(result: ScanResult) -> Iterator[bytes]:
     """Write the document; reads the verdicts twice, because XML wants the totals first."""
     tallies = {policy.info.id: tally_of(result, policy) for policy in result.policies if policy.asked}
     total = sum(tallies.values(), Counter[str]())
-    broken = not result.decision.complete or not tallies
+    broken = not tallies or (not result.decision.complete and not total["error"])
     total.update({"tests": broken, "error": broken})
     yield b'<?xml version="1.0" encoding="UTF-8"?>\n'
     yield _opening("testsuites", {"name": "arguard"} | _totals(total, ("tests", "failure", "error")))

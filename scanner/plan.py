@@ -153,7 +153,8 @@ def _unknown_names(packs: Sequence[Pack], options: Options) -> Iterable[str]:
     ids = {name.lower(): name for policy in policies for name in (policy.id, policy.info.name)}
     for name in options.policies:
         if name.lower() not in ids:
-            yield f"--policy {name}: there is no such policy{_suggest(name, ids.values())}"
+            shown = ", ".join(sorted(policy.id for policy in policies))
+            yield f"--policy {name}: there is no such policy{_suggest(name, ids.values(), shown)}"
     profiles = {name for pack in packs for name in pack.profiles}
     if options.profile and options.profile not in profiles:
         yield f"--profile {options.profile}: there is no such profile{_suggest(options.profile, profiles)}"
@@ -163,7 +164,9 @@ def _unknown_names(packs: Sequence[Pack], options: Options) -> Iterable[str]:
             yield f"--param {name}: no policy has such a parameter{_suggest(name, declared)}"
 
 
-def _suggest(name: str, known: Iterable[str]) -> str:
+def _suggest(name: str, known: Iterable[str], shown: str = "") -> str:
     by_fold = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), sorted(by_fold), n=1)
-    return f" (did you mean {by_fold[close[0]]}?)" if close else f"; there are: {', '.join(sorted(by_fold.values()))}"
+    if close:
+        return f" (did you mean {by_fold[close[0]]}?)"
+    return f"; there are: {shown or ', '.join(sorted(by_fold.values()))}"

@@ -175,7 +175,8 @@ def test_1_beats_3() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--policy", "ABK999"], ["--policy ABK999", "did you mean ABK"]),
+        (["--policy", "ABK999"], ["--policy ABK999", "there are: ABK101, ABK301"]),
+        (["--policy", "disk-to-large"], ["did you mean disk-too-large"]),
         (["--policy", "ABK999", "--profile", "artcle"], ["ABK999", "artcle", "did you mean article"]),
         (["--param", "max_disk_gib"], ["--param max_disk_gib", "NAME=VALUE"]),
         (["--param", "max_disk=1"], ["max_disk", "did you mean max_disk_gib"]),

@@ -91,8 +91,7 @@ def policy(number: str, severity: Severity, *, title: str, **more: object) -> Po
 
 
 def finding(info: PolicyInfo, name: str, verdict: Verdict, **more: object) -> Finding:
-    base = Finding(policy=info.id, resource=resource(name), verdict=verdict, severity=info.severity)
-    return replace(base, **more)  # type: ignore[arg-type]
+    return replace(Finding(policy=info.id, resource=resource(name), verdict=verdict, severity=info.severity), **more)  # type: ignore[arg-type]
 
 
 def counted(findings: Sequence[Finding], info: PolicyInfo, fail_on: Severity = Severity.HIGH) -> Counts:
