@@ -29,7 +29,7 @@ def readme() -> str:
     """The README with the demo's real output and a real policy."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     policy = (ROOT / "policies" / "azure-backup" / EXAMPLE).read_text(encoding="utf-8")
-    text = between(text, "demo", f"```text\n{demo()}```\n")
+    text = between(text, "demo", f"```text\n{shortened(demo())}```\n")
     return between(text, "policy", f"```yaml\n{policy}```\n")
 
 
@@ -37,6 +37,14 @@ def between(text: str, mark: str, part: str) -> str:
     """A text with what stands between two marks replaced."""
     pattern = re.compile(rf"(<!-- {mark}:[^\n]*-->\n).*?(<!-- /{mark} -->)", re.DOTALL)
     return pattern.sub(lambda found: found[1] + part + found[2], text, count=1)
+
+
+def shortened(text: str) -> str:
+    """The report down to the first policy's findings, and its table: the rest is more of the same."""
+    lines = text.splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.startswith("    See "))
+    table = lines.index("Policies\n")
+    return "".join([*lines[: first + 1], "\n...\n\n", *lines[table:]])
 
 
 def demo() -> str:

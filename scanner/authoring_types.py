@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -63,6 +63,7 @@ ParameterType: TypeAlias = Literal["string", "integer", "boolean", "string_list"
 
 
 def _refuse_null(value: Json) -> Json:
+    # After the type's own check: what runs before it would leave JSON, where lists are taken for tuples.
     if value is None:
         raise wrong("is empty; leave the key out, or check the indentation of what should stand under it")
     return value
@@ -77,7 +78,7 @@ class _NoNull:
 
 
 T = TypeVar("T")
-Given: TypeAlias = Annotated[T | None, BeforeValidator(_refuse_null), _NoNull()]
+Given: TypeAlias = Annotated[T | None, AfterValidator(_refuse_null), _NoNull()]
 """A key that may be left out. Written without a value it is a mistake: what stands under it slipped out by indentation."""
 
 

@@ -33,7 +33,8 @@ def read_pack(folder: Path, problems: list[Problem], *, cases: bool = False) -> 
         problems.append(newer)
         return source
     source.pack = _model(source, PACK, node, PackFile, problems)
-    for name in _policies(folder, problems):
+    source.names = _policies(folder, problems)
+    for name in source.names:
         policy = _model(source, name, _parse(source, name, problems), PolicyFile, problems)
         source.policies.extend([policy] if policy else [])
     for name in _yaml_in(folder, "cases") if cases else ():

@@ -39,11 +39,13 @@ class Written(Generic[S]):
 class PackSource:
     """A pack as it was read; `pack` is None where pack.yaml cannot be used.
 
-    `kql` holds the text of each query that could be read; `digests` the sha256 of every file that decides, by name.
+    `names` are the policy files, `policies` those that could be read. `kql` holds the text of each query that could be
+    read, `digests` the sha256 of every file that decides, by name.
     """
 
     folder: Path
     pack: Written[PackFile] | None = None
+    names: list[str] = field(default_factory=list)
     policies: list[Written[PolicyFile]] = field(default_factory=list)
     cases: list[Written[CasesFile]] = field(default_factory=list)
     kql: dict[str, str] = field(default_factory=dict)

@@ -60,12 +60,11 @@ def _build(source: PackSource, pack: Written[PackFile], problems: list[Problem])
     around = Surroundings(source=source, pack=pack.spec.id, queries=queries, shared=shared)
     built = [build_policy(written, around, problems=problems) for written in source.policies]
     policies = sorted((policy for policy in built if policy), key=lambda policy: policy.id)
-    if not source.policies and not problems:
+    if not source.names:
         problems.append(Problem(file=str(source.folder), text="the pack holds no policy"))
     problems.extend(_profiles(source, pack, shared=shared))
-    declared = sorted(written.spec.id for written in source.policies)
     judged = Judged(
-        declared=declared,
+        declared=sorted({*(written.spec.id for written in source.policies), *(name.split("-")[0] for name in source.names)}),
         policies={policy.id: policy for policy in policies},
         profiles=pack.spec.profiles,
         shared=shared,
@@ -96,7 +95,7 @@ def _profiles(source: PackSource, pack: Written[PackFile], *, shared: Mapping[st
     for profile, values in pack.spec.profiles.items():
         for name, value in values.items():
             path = ("profiles", profile, name)
-            if name not in declared:
+            if name not in declared and len(source.policies) == len(source.names):
                 yield pack.problem(path, f"no policy has a parameter '{name}'{did_you_mean(name, declared)}", at_key=True)
             for kind in sorted({one.type for one in declared.get(name, ()) if not fits(one.type, value)}):
                 yield pack.problem(path, f"the value must be of the parameter's type, {kind}")

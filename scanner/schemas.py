@@ -48,6 +48,4 @@ def _tidy(value: Any) -> Any:
     if "patternProperties" in found:
         # A key that breaks the pattern is refused.
         found["additionalProperties"] = False
-    if found.get("type") == "object" and "minLength" in found:
-        found["minProperties"] = found.pop("minLength")
     return found

@@ -131,7 +131,7 @@ def lose(folder: Path, change: Callable[[Json], None]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("loss", losses(), ids=lambda loss: loss.label)
+@pytest.mark.parametrize("loss", [*losses()], ids=lambda loss: loss.label)
 def test_taking_knowledge_away(loss: Loss, whole: dict[str, Seen], tmp_path: Path) -> None:
     less = look(lose(tmp_path, loss.apply))
     assert loss.policies <= set(POLICIES)

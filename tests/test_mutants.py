@@ -53,7 +53,12 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "ABK602": {"protecteditems": ITEM},
 }
 """Per policy and resource type (or its last segment): what `where` and join keys read, beside id, type, subscriptionId."""
-APPLIES = {"ABK301": {"microsoft.compute/virtualmachines": "properties.extended.instanceView.powerState.code"}}
+EXCLUSION = {"protecteditems": "properties.extendedProperties.diskExclusionProperties"}
+APPLIES: Mapping[str, Mapping[str, str]] = {
+    "ABK301": {"microsoft.compute/virtualmachines": "properties.extended.instanceView.powerState.code"},
+    "ABK501": EXCLUSION,
+    "ABK502": EXCLUSION,
+}
 TWINS = {"properties.protectionState": "properties.currentProtectionState"}
 """One fact that Azure records twice: "pass only if neither, where present, is bad". Taking it away means taking both away."""
 
@@ -140,7 +145,7 @@ def mutate(case: Case) -> Iterator[Mutant]:
                 dotted = ".".join(map(str, path))
                 if any(covers(selector, path) for selector in exempt):
                     continue
-                for how, value in changes(at(row, path)):
+                for how, value in changes(at(row, path), is_field=isinstance(path[-1], str)):
                     gone = how in {"deleted", "nulled", "emptied"}
                     changed = change(row, path, how, value)
                     if gone and dotted in {*TWINS, *TWINS.values()}:
@@ -161,7 +166,8 @@ def selectors(policy: str, table: str, row: Mapping[str, Json]) -> tuple[list[st
         return [], []
     kind = str(row.get("type", "")).lower()
     paths = SELECTORS[policy].get(kind) or SELECTORS[policy].get(kind.rpartition("/")[2]) or []
-    applies = APPLIES.get(policy, {}).get(kind)
+    mine = APPLIES.get(policy, {})
+    applies = mine.get(kind) or mine.get(kind.rpartition("/")[2])
     return ["id", "type", "subscriptionId", *paths], [applies] if applies else []
 
 
@@ -196,10 +202,11 @@ def present(value: Json, path: Path_) -> bool:
     return True
 
 
-def changes(value: Json) -> Iterator[tuple[str, Json]]:
-    """Other values for a value, each with what was done."""
-    yield "deleted", None
-    yield "nulled", None
+def changes(value: Json, *, is_field: bool) -> Iterator[tuple[str, Json]]:
+    """Other values for a value, each with what was done. A text in a list is no field: the list without it is another fact."""
+    if is_field or isinstance(value, dict | list):
+        yield "deleted", None
+        yield "nulled", None
     for other in (7, True, "x", [], {}, [value], {"x": value}):
         if type(other) is not type(value):
             yield f"retyped to {other!r}"[:60], other
@@ -221,7 +228,7 @@ def change(row: Json, path: Path_, how: str, value: Json) -> Json:
     return changed
 
 
-_SUBSCRIPTION = re.compile(r"(?i)(/subscriptions/)([^/]+)")
+_SUBSCRIPTION = re.compile(r"(?i)^(/subscriptions/)([^/]+)")
 
 
 def move(text: str, number: int) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import InputError, Problem
-from scanner.nodes import ListNode, MappingNode, Position, ScalarNode, find, key_position
+from scanner.nodes import ListNode, MappingNode, Part, Position, ScalarNode, find, key_position
 from scanner.yamlsafe import DEEPEST, LARGEST, decode, load
 
 MERGE_BOMB = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 12))
@@ -223,7 +223,8 @@ def test_find_gives_the_node_or_nothing() -> None:
     node = load(TEXT, "f.yaml")
     assert isinstance(find(node, ["g"]), ListNode)
     assert isinstance(find(node, ["g", 1]), MappingNode)
-    for path in (["x"], ["g", 2], ["g", "q"], ["a", "b"]):
+    paths: list[list[Part]] = [["x"], ["g", 2], ["g", "q"], ["a", "b"]]
+    for path in paths:
         assert find(node, path) is None
 
 
