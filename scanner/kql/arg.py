@@ -70,7 +70,6 @@ ABSENT = {
     "microsoft.compute/restorepointcollections/restorepoints": _POINTS,
     "microsoft.compute/virtualmachines/instanceview": _STATUS,
     "microsoft.compute/virtualmachines/instanceviews": _STATUS,
-    "microsoft.insights/diagnosticsettings": "ARG does not carry diagnostic settings, and there is no side table for them",
 }
 """Resource types that no table has: a query for them gets zero rows for ever."""
 

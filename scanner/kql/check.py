@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import cast
 
 from scanner.kql import arg
@@ -11,13 +11,17 @@ from scanner.kql import syntax as node
 from scanner.kql.flow import run
 from scanner.kql.grammar import parsed
 from scanner.kql.infer import closest
-from scanner.kql.kinds import COLUMN_TYPES, UNKNOWN
+from scanner.kql.kinds import COLUMN_TYPES
 from scanner.kql.rewrite import rewrite
 from scanner.kql.shape import KqlProblem, KqlProblems, Shape
 from scanner.kql.sources import refused_source
 from scanner.kql.steps import Frame, Survey
-from scanner.kql.text import code, tokens
+from scanner.kql.text import Token, code, tokens
 from scanner.model import ColumnType
+
+_LONGEST = 64 * 1024
+_DEEPEST = 40
+"""The parser of the grammar needs a stack frame for every rule of every bracket."""
 
 _ADVICE = {
     "datetime": "project tostring(...) of it, or an age such as datetime_diff('hour', now(), ...)",
@@ -52,15 +56,13 @@ def _problem(line: int, column: int, text: str) -> KqlProblem:
 
 
 def _text_problems(kql: str) -> Iterator[KqlProblem]:
-    """What can be told before parsing: strings without end, characters that nobody sees, other dialects."""
+    """What can be told before parsing, and must be, since the parser would read it otherwise or not at all."""
+    if len(kql) > _LONGEST:
+        yield _problem(1, 1, f"the query has {len(kql)} characters; at most {_LONGEST} are read")
+        return
     for token in tokens(kql):
-        here = (token.line, token.column)
-        if token.kind == "broken":
-            yield _problem(*here, "this string does not end on its line")
-        elif token.kind in {"name", "punctuation"} and not token.text.isascii():
-            yield _problem(*here, f"the character {token.text!a} outside a string: only plain ASCII has a meaning here")
-        elif any(mark in token.text for mark in "\u2028\u2029\0"):
-            yield _problem(*here, "a line separator or NUL character that editors do not show: delete it")
+        if text := _token_problem(token):
+            yield _problem(token.line, token.column, text)
     words = code(kql)
     if not words:
         yield _problem(1, 1, "the query is empty")
@@ -69,6 +71,20 @@ def _text_problems(kql: str) -> Iterator[KqlProblem]:
     for first, second in pairwise(words):
         if first.text == second.text == "{" and second.offset == first.end:
             yield _problem(first.line, first.column, "a shared query `{{...}}`: write its text here, so that reviews see it")
+    depths = accumulate((word.text in {"(", "[", "{"}) - (word.text in {")", "]", "}"}) for word in words)
+    if deep := next((word for word, depth in zip(words, depths, strict=True) if depth > _DEEPEST), None):
+        yield _problem(deep.line, deep.column, f"brackets are nested more than {_DEEPEST} deep")
+
+
+def _token_problem(token: Token) -> str:
+    """Strings without end and characters that nobody sees."""
+    if token.kind == "broken":
+        return "this string does not end on its line"
+    if token.kind in {"name", "punctuation"} and not token.text.isascii():
+        return f"the character {token.text!a} outside a string: only plain ASCII has a meaning here"
+    if any(mark in token.text for mark in "\u2028\u2029\0"):
+        return "a line separator or NUL character that editors do not show: delete it"
+    return ""
 
 
 def _only_query(found: Sequence[node.Query | node.Foreign], survey: Survey) -> node.Query:
@@ -97,7 +113,7 @@ def _check_limits(survey: Survey) -> None:
 
 def _check_result(query: node.Query, frame: Frame, key: Sequence[str], survey: Survey) -> None:
     """Rows must be told apart, paged and typed: `id` untouched, the key projected, plain types only."""
-    if any(value is UNKNOWN for value in frame.columns.values()) or not frame.columns:
+    if frame.open:
         return
     end = next((step.at for step in reversed(query.steps) if isinstance(step, node.Columns | node.Away)), query.at)
     lead = frame.columns.get("id")

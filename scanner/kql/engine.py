@@ -107,7 +107,11 @@ class Engine:
         if child is None:
             child = self._child = _Child(self._memory)
             self._loaded = False
-            self._answer(child, START_SECONDS)
+            try:
+                self._answer(child, START_SECONDS)
+            except QueryTrouble:
+                self._stop()
+                raise
         if not self._loaded:
             tables = {name: str(path) for name, path in self._tables.items()}
             self._ask(child, {"do": "load", "tables": tables, "database": self._database()}, LOAD_SECONDS)
@@ -115,7 +119,7 @@ class Engine:
         return child
 
     def _database(self) -> str:
-        size = sum(path.stat().st_size for path in self._tables.values())
+        size = sum(path.stat().st_size for path in self._tables.values() if path.exists())
         if size <= IN_MEMORY_BYTES:
             return ":memory:"
         self._databases += 1

@@ -31,26 +31,20 @@ def run(query: node.Query, survey: Survey, *, rows: bool) -> Frame:
     return frame
 
 
-def _source(source: node.Name | node.Nested | node.Union | node.Foreign, survey: Survey, *, rows: bool) -> Frame:
+def _source(source: node.Source, survey: Survey, *, rows: bool) -> Frame:
     if isinstance(source, node.Union):
         return _union(Frame(columns={}, rows=rows), source, survey)
     return _side(source, survey, rows=rows)
 
 
-def _side(expr: Expr, survey: Survey, *, rows: bool) -> Frame:
+def _side(side: node.Side, survey: Survey, *, rows: bool) -> Frame:
     """A source: of a query, on the right side of a join, or as a leg of a union."""
-    match expr:
-        case node.Nested(query=query):
-            return run(query, survey, rows=rows)
-        case node.Name():
-            return table(expr, survey, rows=rows)
-        case node.Foreign(words=words):
-            survey.tell(expr.at, refused_source(words))
-        case node.Call(name=name):
-            survey.tell(expr.at, refused_source(f"{name}()"))
-        case _:
-            survey.tell(expr.at, refused_source("this"))
-    return Frame(columns={}, rows=rows)
+    if isinstance(side, node.Nested):
+        return run(side.query, survey, rows=rows)
+    if isinstance(side, node.Name):
+        return table(side, survey, rows=rows)
+    survey.tell(side.at, refused_source(side.words))
+    return Frame(columns={}, rows=rows, open=True)
 
 
 def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
@@ -65,7 +59,7 @@ def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
     columns = {name: altered(value) if kind == "fullouter" else value for name, value in left.columns.items()}
     for name, value in right.columns.items():
         put(columns, _free(name, columns), replace(value, exact=False, at=step.at), survey)
-    return replace(left, columns=columns)
+    return replace(left, columns=columns, open=left.open or right.open)
 
 
 def _join_kind(step: node.Join, survey: Survey) -> str:
@@ -159,7 +153,7 @@ def _union(left: Frame, step: node.Union, survey: Survey) -> Frame:
             survey.tell(step.at, f"a union with `{name}`: Azure Resource Graph takes kind and withsource only")
     survey.legs += [leg.at for leg in step.legs]
     frames = [_side(leg, survey, rows=left.rows) for leg in step.legs]
-    frames = [left, *frames] if left.columns else frames
+    frames = [left, *frames] if left.columns or left.open else frames
     columns: dict[str, Value] = {}
     source = options.get("withsource") or options.get("with_source")
     if source:
@@ -169,7 +163,7 @@ def _union(left: Frame, step: node.Union, survey: Survey) -> Frame:
         names = [name for name in names if all(name in frame.columns for frame in frames)]
     for name in names:
         put(columns, name, _merged(name, frames, step, survey), survey)
-    return replace(left, columns=columns, lead=frames[0].lead)
+    return replace(left, columns=columns, lead=frames[0].lead, open=any(frame.open for frame in frames))
 
 
 def _merged(name: str, frames: list[Frame], step: node.Union, survey: Survey) -> Value:

@@ -1,12 +1,13 @@
 """Functions of ARG's subset that duckdb_kql 1.1.2 does not map, and the self-test of the pinned version.
 
-Left out on purpose, so that they end as UNSUPPORTED instead of a guess: row_number (needs an order that nothing keeps),
-make_bag (which of two values wins is open), dynamic_to_json (sorts keys, at every depth).
+Sets come in the order of their text, so that two runs say the same. Left out on purpose, so that they end as UNSUPPORTED
+instead of a guess: row_number (needs an order that nothing keeps), make_bag (which of two values wins is open),
+dynamic_to_json (sorts keys, at every depth).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,9 @@ def register() -> None:
     SCALAR_FUNCTIONS["pack_all"] = FunctionSpec("pack_all", "template", "to_json(struct_pack(*COLUMNS(*)))", (0,))
     split = SCALAR_FUNCTIONS["split"]
     SCALAR_FUNCTIONS["split"] = Split("split", split.kind, split.template, (2, 3), split.rules)
+    sets = AGGREGATE_FUNCTIONS["make_set"]
+    in_order = replace(sets, template=f"to_json(list_sort(CAST({sets.template} AS JSON[])))")
+    AGGREGATE_FUNCTIONS["make_set"] = in_order
     AGGREGATE_FUNCTIONS["makeset"] = AGGREGATE_FUNCTIONS["make_set"]
     AGGREGATE_FUNCTIONS["makelist"] = AGGREGATE_FUNCTIONS["make_list"]
 

@@ -126,6 +126,8 @@ def _explained(text: str, part: Sequence[Token], *, source: bool) -> tuple[int, 
     if at >= part[-1].end:
         return part[-1].offset, f"something is missing after `{part[-1].text}`"
     word = next((each for each in part if each.end > at), part[-1])
+    if word.text == "(" and part.index(word) > 1 and part[part.index(word) - 2].text == ".":
+        return word.offset, "a function takes its value in brackets: f(x), not x.f()"
     return word.offset, f"`{word.text}` is not expected here"
 
 

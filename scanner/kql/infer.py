@@ -37,12 +37,16 @@ _KEEP_CASE = {"split": 0, "substring": 0, "replace_string": 0, "trim": 1, "trim_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Where an expression stands: its columns, who hears of problems, who checks a query inside it."""
+    """Where an expression stands: its columns, who hears of problems, who checks a query inside it.
+
+    `open` says that the source was refused, so that any name may be a column of it.
+    """
 
     columns: Mapping[str, Value]
     tell: Tell
     nested: Callable[[node.Query], None]
     aggregates: bool = False
+    open: bool = False
 
 
 def closest(name: str, known: Iterable[str]) -> str:
@@ -72,18 +76,17 @@ def infer(expr: Expr, scope: Scope) -> Value:
             scope.tell(expr.at, "a query inside an expression: only `in (...)` takes one; join it instead")
         case node.Star():
             scope.tell(expr.at, "`*` stands for all columns only in arg_max(), arg_min() and pack_all()")
-        case node.Foreign(words=words):
-            scope.tell(expr.at, f"`{words}` is outside the part of KQL that Azure Resource Graph is known to take")
+        case _:
+            scope.tell(expr.at, f"`{expr.words}` is outside the part of KQL that Azure Resource Graph is known to take")
     return UNKNOWN
 
 
 def column(expr: Expr, name: str, scope: Scope) -> Value:
     """The column of this name; a problem where there is none."""
     found = scope.columns.get(name)
-    if found is None:
+    if found is None and not scope.open:
         scope.tell(expr.at, f"there is no column '{name}' here{closest(name, scope.columns)}")
-        return UNKNOWN
-    return found
+    return found or UNKNOWN
 
 
 def _path(expr: node.Path, scope: Scope) -> Value:
@@ -100,10 +103,12 @@ def _call(expr: node.Call, scope: Scope) -> Value:
     if name not in FUNCTIONS:
         scope.tell(expr.at, f"the function {name}() is not known{closest(name, FUNCTIONS | ALL_AGGREGATES)}")
     args = [infer(arg, scope) for arg in expr.args if not (name == "pack_all" and isinstance(arg, node.Star))]
-    least, most = ARITIES.get(name, (0, 99))
+    least, most = ARITIES.get(name, (0, 999))
     if not least <= len(args) <= most:
         scope.tell(expr.at, f"{name}() takes {least if least == most else f'{least} to {most}'} arguments, not {len(args)}")
         return UNKNOWN
+    if name in {"isnull", "isnotnull", "notnull"} and args[0].kind == "string":
+        scope.tell(expr.at, f"{name}() of a string is always the same, since Kusto strings have no null: use isempty()")
     if name in CHOICES:
         return _choice(expr, args, scope)
     if name in LIKE_FIRST:

@@ -164,7 +164,7 @@ ARITIES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(LIKE_FIRST, (1, 3)),
     **dict.fromkeys(("iff", "iif", "datetime_diff", "datetime_add", "replace_string", "replace_regex"), (3, 3)),
     **dict.fromkeys(("max_of", "min_of", "coalesce"), (2, 64)),
-    "case": (3, 99),
+    "case": (3, 999),
     "split": (2, 3),
     "substring": (2, 3),
     "extract": (3, 4),

@@ -7,6 +7,7 @@ Kusto gives it, and a text that begins with an operator reads `Resources`.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from scanner.kql.arg import STARTS
 from scanner.kql.text import KEYWORDS, Token, code, column
 
 _COLUMN_LISTS = frozenset({",", "project", "extend", "summarize", "by", "distinct", "rename", "away", "with", "("})
+_COMMENT = re.compile(r"//[^\r\n]*")
 _CLOSING = {")", "]", "}"}
 _OPENING = {"(", "[", "{"}
 
@@ -47,26 +49,12 @@ def rewrite(kql: str) -> Rewritten:
     length = done = 0
     for index, word in enumerate(words):
         lead = ("Resources | " if index == 0 and _headless(words) else "") + named.get(index, "")
-        gap = _gap(kql[done : word.offset]) + lead
+        gap = _COMMENT.sub(" ", kql[done : word.offset]) + lead
         parts += [gap, changed.get(index, word.text)]
         offsets.append(length + len(gap))
         length += len(gap) + len(parts[-1])
         done = word.end
     return Rewritten(text="".join(parts), offsets=tuple(offsets), words=tuple(words))
-
-
-def _gap(text: str) -> str:
-    """What stands between two tokens, comments blanked so that lines stay."""
-    return "".join(part if part.isspace() else " " for part in _split_comments(text))
-
-
-def _split_comments(text: str) -> Iterator[str]:
-    for line in text.splitlines(keepends=True):
-        blank, comment, _ = line.partition("//")
-        if blank:
-            yield blank
-        if comment:
-            yield "\n" if line.endswith(("\n", "\r")) else " "
 
 
 def _headless(words: Sequence[Token]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import singledispatch
@@ -39,12 +39,13 @@ class Frame:
     """The columns at one point of a query.
 
     `lead` is the reading of the leading table; `rows` is true for the query whose rows are the population (and for the legs
-    of its unions), false inside joins, where rows may be aggregated.
+    of its unions), false inside joins, where rows may be aggregated. `open` is true behind a source that was refused.
     """
 
     columns: Mapping[str, Value]
     lead: int = -1
     rows: bool = False
+    open: bool = False
 
 
 def scope(frame: Frame, survey: Survey, *, aggregates: bool = False) -> Scope:
@@ -54,6 +55,7 @@ def scope(frame: Frame, survey: Survey, *, aggregates: bool = False) -> Scope:
         tell=survey.tell,
         nested=survey.pending.append,
         aggregates=aggregates,
+        open=frame.open,
     )
 
 
@@ -62,7 +64,7 @@ def table(name: node.Name, survey: Survey, *, rows: bool) -> Frame:
     known = name.name.lower()
     if known not in arg.TABLES:
         survey.tell(name.at, f"'{name.name}' is not a table of Azure Resource Graph{closest(known, sorted(arg.TABLES))}")
-        return Frame(columns=_unknown(arg.COLUMNS), rows=rows)
+        return Frame(columns={}, rows=rows, open=True)
     reading = len(survey.asked)
     survey.asked.append((known, None))
     columns = {
@@ -75,10 +77,6 @@ def table(name: node.Name, survey: Survey, *, rows: bool) -> Frame:
         for title, kind in arg.COLUMNS.items()
     }
     return Frame(columns=columns, lead=reading, rows=rows)
-
-
-def _unknown(names: Iterable[str]) -> dict[str, Value]:
-    return dict.fromkeys(names, UNKNOWN)
 
 
 @singledispatch

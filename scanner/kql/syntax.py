@@ -80,6 +80,10 @@ class Foreign:
 Expr: TypeAlias = Name | Literal | Path | Call | Operation | Star | Nested | Foreign
 
 
+Side: TypeAlias = Name | Nested | Foreign
+"""The right side of a join, or a leg of a union: a table, a query, or what is refused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """`name = expression`; no names where it is left to Kusto, several in `(a, b) = ...`."""
@@ -145,7 +149,7 @@ class Join:
 
     at: int
     options: tuple[tuple[str, str], ...]
-    right: Expr
+    right: Side
     on: tuple[Expr, ...]
 
 
@@ -155,7 +159,7 @@ class Union:
 
     at: int
     options: tuple[tuple[str, str], ...]
-    legs: tuple[Expr, ...]
+    legs: tuple[Side, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,10 +200,13 @@ class Other:
 Step: TypeAlias = Where | Columns | Away | Rename | Summarize | Sort | Join | Union | MvExpand | Parse | Other
 
 
+Source: TypeAlias = Side | Union
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A source and the operators after it. The source is a Name (a table), a Nested query, a Union or Foreign."""
+    """A source and the operators after it."""
 
     at: int
-    source: Name | Nested | Union | Foreign
+    source: Source
     steps: tuple[Step, ...]

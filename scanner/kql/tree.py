@@ -32,14 +32,15 @@ def _descend(rule: Rule, stops: set[str] | None = None) -> Rule:
     return rule
 
 
-def _source(rule: Rule) -> node.Name | node.Nested | node.Union | node.Foreign:
+def _source(rule: Rule) -> node.Source:
     rule = _descend(rule, {"UnionOperator"})
-    if kind(rule) == "UnionOperator":
-        return _union(rule)
+    return _union(rule) if kind(rule) == "UnionOperator" else _side(rule)
+
+
+def _side(rule: Rule) -> node.Side:
+    """A source without brackets around it; anything that is neither a table nor a query is Foreign."""
     found = expression(rule)
-    if isinstance(found, node.Name | node.Nested | node.Foreign):
-        return found
-    return node.Foreign(at=at(rule), words=words(rule))
+    return found if isinstance(found, node.Name | node.Nested) else node.Foreign(at=at(rule), words=words(rule))
 
 
 def expression(rule: Rule) -> Expr:
@@ -84,7 +85,9 @@ def _string_operator(rule: Rule) -> Expr:
 
 
 def _equality(rule: Rule) -> Expr:
-    """`==`, `in` and `between` with the operand before them."""
+    """`==`, `in` and `between` with the operand before them; `* == x` has none."""
+    if rule.Left is None:
+        return node.Foreign(at=at(rule), words=words(rule))
     left, tail = expression(rule.Left), rule.Tail
     if tail is None:
         return left
@@ -162,9 +165,8 @@ def _brackets(rule: Rule) -> Expr:
 
 
 def _reference(rule: Rule) -> Expr:
-    if rule.Scope is not None:
-        return node.Foreign(at=at(rule), words=words(rule))
-    return node.Name(at=at(rule), name=name(rule.Name))
+    scoped = rule.Scope is not None
+    return node.Foreign(at=at(rule), words=words(rule)) if scoped else node.Name(at=at(rule), name=name(rule.Name))
 
 
 def named(rule: Rule) -> node.Named:
@@ -185,13 +187,11 @@ def _union(rule: Rule) -> node.Union:
     return node.Union(at=at(rule), options=_options(rule), legs=legs)
 
 
-def _leg(rule: Rule) -> Expr:
-    if kind(rule) == "ParenthesizedExpression":
-        return expression(rule)
+def _leg(rule: Rule) -> node.Side:
     text: str = rule.getText()
     if text.startswith("[") or text.replace("_", "a").isalnum():
         return node.Name(at=at(rule), name=name(rule))
-    return node.Foreign(at=at(rule), words=text)
+    return _side(rule)
 
 
 def _step(rule: Rule) -> Step:
@@ -228,7 +228,7 @@ def _sort(rule: Rule) -> Step:
 
 def _join(rule: Rule) -> Step:
     on = tuple(map(expression, rule.OnClause.Expressions)) if rule.OnClause is not None else ()
-    return node.Join(at=at(rule), options=_options(rule), right=expression(rule.Table), on=on)
+    return node.Join(at=at(rule), options=_options(rule), right=_side(rule.Table), on=on)
 
 
 def _where(rule: Rule) -> Step:

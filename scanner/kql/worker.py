@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from scanner.kql.arg import COLUMNS
 from scanner.kql.rewrite import rewrite
@@ -222,7 +222,7 @@ def serve(requests: Iterator[str], reply: Callable[[str], object]) -> None:
 
 def main(memory: int) -> None:
     """Serve standard input. What libraries print goes to standard error, never between the answers."""
-    channel: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    limit(memory)
-    serve(iter(sys.stdin.readline, ""), lambda text: print(text, file=channel, flush=True))
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
+        os.dup2(2, 1)
+        limit(memory)
+        serve(iter(sys.stdin.readline, ""), lambda text: print(text, file=channel, flush=True))
