@@ -79,6 +79,9 @@ def test_an_empty_text_has_a_place() -> None:
 @given(st.text(alphabet="T|ab kind.()[]'\n/=,-mvexpand count", max_size=60))
 def test_lines_never_change(kql: str) -> None:
     done = rewrite(kql)
+    places: dict[int, set[tuple[int, int]]] = {}
     for offset, word in zip(done.offsets, done.words, strict=True):
-        assert done.place(offset) == (word.line, word.column)
+        places.setdefault(offset, set()).add((word.line, word.column))
+    for offset, word in zip(done.offsets, done.words, strict=True):
+        assert done.place(offset) in places[offset]  # a word that was taken out shares the place of the next
         assert done.text.count("\n", 0, offset) == word.line - 1

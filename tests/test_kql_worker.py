@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from scanner.kql import functions, worker
-from scanner.kql.functions import UnfitEngineError, register, self_test
+from scanner.kql import worker
+from scanner.kql.translate import probes, translate
 from scanner.kql.worker import Session, answer, serve
+
+NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 
 def load(**tables: Path) -> dict[str, Any]:
@@ -22,12 +25,12 @@ def load(**tables: Path) -> dict[str, Any]:
 
 
 def query(text: str, out: Path, **columns: str) -> dict[str, Any]:
-    return {"do": "run", "text": text, "now": "2026-11-20T06:00:00+00:00", "columns": columns, "out": str(out)}
+    found = translate(text, frozenset({"resources", "other", "advisorresources"}), NOW)
+    return {"do": "run", "sql": found.sql, "parameters": dict(found.parameters), "columns": columns, "out": str(out)}
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    register()
     started = Session()
     rows = [{"id": "/a", "name": "a", "properties": {"n": 1}, "kind": "x"}, {"id": "/b", "tags": {"k": [1]}}]
     table = tmp_path / "resources.ndjson"
@@ -37,28 +40,23 @@ def session(tmp_path: Path) -> Iterator[Session]:
     started.close()
 
 
-def test_requests_are_answered_in_order_after_a_word_that_the_engine_is_fit(tmp_path: Path) -> None:
+def test_requests_are_answered_in_order(tmp_path: Path) -> None:
     replies: list[str] = []
-    requests = [load(), query("print x = 1", tmp_path / "o", x="long"), query("resources", tmp_path / "o", id="string")]
+    requests = [
+        {"do": "test", "probes": probes()},
+        load(),
+        query("print x = 1", tmp_path / "o", x="long"),
+        query("resources", tmp_path / "o", id="string"),
+    ]
     serve(iter(map(json.dumps, requests)), replies.append)
-    assert [json.loads(reply).get("rows") for reply in replies] == [0, 0, 1, None]
+    assert [json.loads(reply).get("rows") for reply in replies] == [len(probes()), 0, 1, None]
     assert json.loads(replies[-1])["reason"] == "NOT_COLLECTED"
 
 
-def test_an_unfit_engine_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(functions, "_PROBES", {"resources | project id": [("another",)]})
-    replies: list[str] = []
-    serve(iter(["{}"]), replies.append)
-    assert len(replies) == 1
-    assert json.loads(replies[0])["reason"] == "FAILED"
-    assert "not fit" in replies[0]
-
-
-def test_the_self_test_names_the_query_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(functions, "_PROBES", {"resources | project name": [("c",)]})
-    register()
-    with duckdb.connect() as connection, pytest.raises(UnfitEngineError, match=r"project name.*gave.*'b'.*not.*'c'"):
-        self_test(connection)
+def test_an_unfit_engine_says_which_query_differs() -> None:
+    found = answer(Session(), {"do": "test", "probes": [["SELECT name FROM resources", [["c"]]]]})
+    assert found["reason"] == "FAILED"
+    assert "not fit: SELECT name FROM resources gave [['b']], not [['c']]" in found["text"]
 
 
 def test_a_session_without_tables_has_no_answer(tmp_path: Path) -> None:
@@ -76,12 +74,10 @@ def test_rows_are_written_typed_and_without_nulls(session: Session, tmp_path: Pa
 
 
 TROUBLES = [
-    ("resources | project id, a = row_number()", {"id": "string"}, "UNSUPPORTED", "does not translate"),
     ("resources | project id", {"name": "string"}, "UNSUPPORTED", "yields the columns id"),
     ("resources | project id", {"id": "long"}, "UNSUPPORTED", "as VARCHAR, not as a long"),
     ("other | project id", {"id": "string"}, "NOT_COLLECTED", "reads other"),
     ("print x = 0.0 / 0", {"x": "real"}, "UNSUPPORTED", "not a number"),
-    ("print x = " + "(" * 90 + "1" + ")" * 90, {"x": "long"}, "UNSUPPORTED", "nested too deeply"),
     ("resources | project id = iff(name == 'z', tags, name)", {"id": "dynamic"}, "UNSUPPORTED", "ConversionException"),
 ]
 
@@ -102,7 +98,7 @@ def test_running_out_of_memory_is_a_trouble_of_the_query(
     def burst(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(worker, "_translated", burst)
+    monkeypatch.setattr(worker, "write_rows", burst)
     found = answer(session, query("resources | project id", tmp_path / "o", id="string"))
     assert found == {"reason": "FAILED", "text": "the offline engine ran out of memory"}
 
@@ -162,7 +158,7 @@ def test_the_channel_is_apart_from_what_libraries_print(tmp_path: Path, monkeypa
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(load()) + "\n"))
     worker.main(0)
     assert moved == [(2, 1)]
-    assert channel.read_text("utf-8") == '{"rows": 0}\n{"rows": 0}\n'
+    assert channel.read_text("utf-8") == '{"rows": 0}\n'
 
 
 def test_split_with_and_without_its_third_argument(session: Session, tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from scanner.kql.shape import QueryTrouble, Shape
 from scanner.kql.text import as_sent
 from scanner.model import Reason
+
+if TYPE_CHECKING:
+    from scanner.kql.translate import Translation
 
 MEMORY = 4 * 1024**3
 """Address space of the child, in bytes, where the system can cap it."""
@@ -87,11 +90,12 @@ class Engine:
         """
         if missing := sorted(shape.tables.keys() - self._tables.keys()):
             raise QueryTrouble(Reason.NOT_COLLECTED, f"the snapshot does not hold the table {', '.join(missing)}")
+        translation = _translated(as_sent(kql, now=now, key=key), frozenset(self._tables), now)
         child = self._ready()
         request = {
             "do": "run",
-            "text": as_sent(kql, now=now, key=key),
-            "now": now.isoformat(),
+            "sql": translation.sql,
+            "parameters": dict(translation.parameters),
             "columns": dict(shape.columns),
             "out": str(out),
         }
@@ -108,7 +112,7 @@ class Engine:
             child = self._child = _Child(self._memory)
             self._loaded = False
             try:
-                self._answer(child, START_SECONDS)
+                self._ask(child, {"do": "test", "probes": _probes()}, START_SECONDS)
             except QueryTrouble:
                 self._stop()
                 raise
@@ -149,6 +153,18 @@ class Engine:
         child, self._child = self._child, None
         if child is not None:
             child.stop()
+
+
+def _translated(text: str, tables: frozenset[str], now: datetime) -> Translation:
+    from scanner.kql.translate import translate  # noqa: PLC0415 - only a query that runs pays for the grammar
+
+    return translate(text, tables, now)
+
+
+def _probes() -> Sequence[object]:
+    from scanner.kql.translate import probes  # noqa: PLC0415 - as above
+
+    return probes()
 
 
 class _Child:

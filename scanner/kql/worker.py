@@ -1,7 +1,10 @@
 """The child process of the engine: loads tables, locks DuckDB down, runs one query at a time. Speaks JSON lines.
 
-Requests: `{"do": "load", "tables": {name: file}, "database": file or ":memory:"}` and `{"do": "run", "text": KQL, "now": time,
-"columns": {name: type}, "out": file}`. Answers: `{"rows": n}` or `{"reason": ..., "text": ...}`. Texts hold no values of rows.
+Requests, each a JSON object a line, by their member `do`:
+    test   probes: [[SQL, rows], ...]
+    load   tables: {name: file}, database: file or ":memory:"
+    run    sql, parameters: {name: value}, columns: {name: type}, out: file
+Answers: `{"rows": n}` or `{"reason": ..., "text": ...}`. Texts hold no values of rows.
 """
 
 from __future__ import annotations
@@ -11,13 +14,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanner.kql.arg import COLUMNS
-from scanner.kql.rewrite import rewrite
-from scanner.kql.text import tokens, unquoted
+from scanner.kql.functions import PROBE_ROW
 from scanner.model import Reason
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Session:
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._tables: frozenset[str] = frozenset()
+        self._checked: set[tuple[Any, ...]] = set()
 
     def load(self, tables: Mapping[str, str], database: str) -> int:
         """Replace all tables by these files, one JSON object a line; the number of tables."""
@@ -81,24 +83,31 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def run(self, text: str, *, now: datetime, columns: Mapping[str, str], out: Path) -> int:
-        """Run a query and write its rows, one JSON object a line; their number. Raises Refusal."""
+    def run(self, sql: str, parameters: Mapping[str, Any], *, columns: Mapping[str, str], out: Path) -> int:
+        """Run a translated query and write its rows, one JSON object a line; their number. Raises Refusal."""
         connection = self._connection
         if connection is None:
             raise Refusal(Reason.FAILED, "no tables are loaded")
-        sql, parameters = _translated(text, self._tables, now)
-        found = connection.get_table_names(sql)
-        if strangers := sorted(name for name in found if name.lower() not in self._tables):
-            raise Refusal(Reason.NOT_COLLECTED, f"the query reads {', '.join(strangers)}, which was not loaded")
-        _check_types(connection.sql(sql, params=parameters), columns)
+        bound = dict(parameters) or None
+        checked = (sql, self._tables, tuple(columns.items()))
+        if checked not in self._checked:
+            self._check(connection, sql, bound, columns)
+            self._checked.add(checked)
         dynamic = [index for index, kind in enumerate(columns.values()) if kind == "dynamic"]
         fields = ", ".join(
             f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if kind == "dynamic" else _quoted(name)
             for name, kind in columns.items()
         )
-        connection.execute(f"SELECT {fields} FROM ({sql})", parameters)  # noqa: S608 - names are quoted, the rest is translated
+        connection.execute(f"SELECT {fields} FROM ({sql})", bound)  # noqa: S608 - names are quoted, the rest is translated
         rows = _fetched(connection)
         return write_rows((dict(zip(columns, _decoded(row, dynamic), strict=True)) for row in rows), out)
+
+    def _check(self, connection: duckdb.DuckDBPyConnection, sql: str, bound: Any, columns: Mapping[str, str]) -> None:
+        """Refuse a query that reads or yields what it should not. Once is enough: tables differ in their rows alone."""
+        found = connection.get_table_names(sql)
+        if strangers := sorted(name for name in found if name.lower() not in self._tables):
+            raise Refusal(Reason.NOT_COLLECTED, f"the query reads {', '.join(strangers)}, which was not loaded")
+        _check_types(connection.sql(sql, params=bound), columns)
 
 
 def _quoted(name: str) -> str:
@@ -115,20 +124,6 @@ def _load_statement(name: str) -> str:
     )
     source = f"read_ndjson_objects(?, maximum_object_size = {_LARGEST_ROW})"
     return f"CREATE TABLE {_quoted(name)} AS SELECT {fields} FROM {source}"  # noqa: S608 - names of ARG's own tables and columns
-
-
-def _translated(text: str, tables: frozenset[str], now: datetime) -> tuple[str, Any]:
-    """SQL and its parameters. The schema needs every spelling of a table that the text uses."""
-    import duckdb_kql  # noqa: PLC0415 - as above
-
-    query = rewrite(text).text
-    names = {unquoted(word.text[1:-1]) if word.kind == "bracket" else word.text for word in tokens(query)}
-    schema = {name: list(COLUMNS) for name in names if name.lower() in tables}
-    try:
-        sql = duckdb_kql.to_sql(query, schema=schema, allow_write=False, query_now=now)
-    except duckdb_kql.KqlError as error:
-        raise Refusal(Reason.UNSUPPORTED, f"the offline engine does not translate this query: {error}") from error
-    return str(sql), dict(sql.parameters) if sql.parameters else None
 
 
 def _check_types(relation: duckdb.DuckDBPyRelation, columns: Mapping[str, str]) -> None:
@@ -178,15 +173,14 @@ def answer(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if request["do"] == "load":
             return {"rows": session.load(request["tables"], request["database"])}
-        now = datetime.fromisoformat(request["now"])
+        if request["do"] == "test":
+            return {"rows": self_test(request["probes"])}
         out = Path(request["out"])
-        return {"rows": session.run(request["text"], now=now, columns=request["columns"], out=out)}
+        return {"rows": session.run(request["sql"], request["parameters"], columns=request["columns"], out=out)}
     except Refusal as refusal:
         return {"reason": refusal.reason, "text": refusal.text}
     except (MemoryError, duckdb.OutOfMemoryException):
         return {"reason": Reason.FAILED, "text": "the offline engine ran out of memory"}
-    except RecursionError:
-        return {"reason": Reason.UNSUPPORTED, "text": "the query is nested too deeply for the offline engine"}
     except duckdb.Error as error:
         return {"reason": Reason.UNSUPPORTED, "text": f"the offline engine cannot run this query ({type(error).__name__})"}
 
@@ -200,20 +194,22 @@ def limit(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def serve(requests: Iterator[str], reply: Callable[[str], object]) -> None:
-    """Answer requests until there are no more. The first line out says that the engine is fit, or why not."""
+def self_test(probes: Sequence[tuple[str, list[Any]]]) -> int:
+    """Run queries whose answers are known; Refusal where one differs, since nothing could then be trusted."""
     import duckdb  # noqa: PLC0415 - as above
 
-    from scanner.kql.functions import UnfitEngineError, register, self_test  # noqa: PLC0415 - as above
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE resources (id VARCHAR, name VARCHAR, properties JSON)")
+        connection.execute("INSERT INTO resources VALUES ($id, $name, $properties)", PROBE_ROW)
+        for sql, expected in probes:
+            found = [list(row) for row in connection.execute(sql).fetchall()]
+            if found != expected:
+                raise Refusal(Reason.FAILED, f"the installed duckdb-kql is not fit: {sql} gave {found}, not {expected}")
+    return len(probes)
 
-    register()
-    try:
-        with duckdb.connect() as connection:
-            self_test(connection)
-    except (UnfitEngineError, duckdb.Error) as error:
-        reply(json.dumps({"reason": Reason.FAILED, "text": f"the installed duckdb-kql is not fit: {error}"}))
-        return
-    reply(json.dumps({"rows": 0}))
+
+def serve(requests: Iterator[str], reply: Callable[[str], object]) -> None:
+    """Answer requests until there are no more."""
     session = Session()
     for line in requests:
         reply(json.dumps(answer(session, json.loads(line))))
