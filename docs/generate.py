@@ -51,8 +51,11 @@ def demo() -> str:
     """What the demo prints on stdout, as it looks in a pipe of 100 columns."""
     os.environ["COLUMNS"] = "100"
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-        main(["demo"])
+    said = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+        code = main(["demo"])
+    if code or "exit code 1" not in said.getvalue():
+        raise RuntimeError(f"the demo did not work: {said.getvalue()}")
     out.flush()
     assert isinstance(out.buffer, io.BytesIO)
     return out.buffer.getvalue().decode()

@@ -28,7 +28,9 @@ def test_generated_files_are_fresh() -> None:
         assert file.read_bytes() == content, f"{file.name} is stale: run make docs"
 
 
-def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     for name in ("examples", "policies"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
@@ -41,13 +43,16 @@ def test_every_command_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Mo
         assert program == "arguard"
         expected = next((code for word, code in EXPECTED.items() if word in command), 0)
         assert main(arguments) == expected, command
+        printed = capfd.readouterr()
+        if arguments[0] == "test":
+            assert "0 fail, 0 untested" in printed.out
         ran += 1
     assert ran >= 6
 
 
 def test_every_command_is_in_the_readme_or_its_help() -> None:
     documented = {shlex.split(command)[1] for command in COMMANDS}
-    assert {"scan", "verify", "list", "test", "demo"} <= documented
+    assert {"scan", "verify", "list", "test"} <= documented
     assert all(command.help for command in arguard.commands.values())
 
 

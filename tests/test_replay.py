@@ -56,7 +56,7 @@ def test_without_the_engine_the_user_is_told_what_to_install(
 
 def test_reports_do_not_depend_on_hash_seed_time_zone_or_folder(raw: Path, tmp_path: Path) -> None:
     seen = set()
-    for seed, zone in (("0", "UTC"), ("1", "Pacific/Auckland"), ("2", "America/St_Johns")):
+    for seed, zone in (("1", "Pacific/Auckland"), ("2", "America/St_Johns")):
         folder = tmp_path / seed
         folder.mkdir()
         outputs = [part for name in ("native", "junit", "sarif", "console") for part in ("-o", f"{name}={name}")]

@@ -25,23 +25,19 @@ Step: TypeAlias = str | int | Many
 Path: TypeAlias = tuple[Step, ...]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_STEP = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>-?[0-9]+)\]|(?P<each>\[\*\])")
+_STEP = re.compile(r"(?P<dot>\.?)(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<index>-?[0-9]+)\]|(?P<each>\[\*\])")
 
 
 def parse_path(text: str) -> Path:
     """Read `status.agent_code`, `locks[*].level` or `zones[0]`; ValueError when it is none of these."""
     steps: list[Step] = []
     position = 0
-    while position < len(text):
-        if steps and text[position] == ".":
-            position += 1
+    while position < len(text) or not steps:
         match = _STEP.match(text, position)
-        if match is None or (match["name"] and steps and text[position - 1] != ".") or (not match["name"] and not steps):
+        if match is None or not (bool(match["dot"]) is bool(steps) if match["name"] else steps):
             raise ValueError(f"'{text}' is not a path such as name, status.agent_code or locks[*].level")
         steps.append(match["name"] or (EACH if match["each"] else int(match["index"])))
         position = match.end()
-    if not steps or text.endswith("."):
-        raise ValueError(f"'{text}' is not a path such as name, status.agent_code or locks[*].level")
     return tuple(steps)
 
 

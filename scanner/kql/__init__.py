@@ -6,6 +6,7 @@ Importing this package loads no engine; `inspect` and the child process of `Engi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 
 from scanner.errors import MissingExtraError
@@ -33,6 +34,12 @@ def inspect(kql: str, key: Sequence[str]) -> Shape:
     MissingExtraError without the `[offline]` extra.
     """
     require()
+    return _inspected(kql, tuple(key))
+
+
+@lru_cache(maxsize=1024)
+def _inspected(kql: str, key: tuple[str, ...]) -> Shape:
+    """The checked shape; a process that loads a pack again, as a test suite does, need not parse it again."""
     from scanner.kql.check import inspect as checked  # noqa: PLC0415 - the grammar alone takes a tenth of a second to load
 
     return checked(kql, key)
