@@ -8,9 +8,8 @@ import os
 import re
 from pathlib import Path
 
-from scanner.schemas import schemas
-
 from scanner.cli import main
+from scanner.schemas import schemas
 from scanner.sources import manifest
 
 ROOT = Path(__file__).resolve().parent.parent

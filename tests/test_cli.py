@@ -14,6 +14,7 @@ import reporters.junit
 import scanner.scan
 from scanner.attach import Joined
 from scanner.cli import Terminated, main, outputs
+from scanner.evaluate import evaluate as evaluate_rows
 from scanner.model import Finding, ScanResult
 from scanner.plan import Asked
 
@@ -111,12 +112,10 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Let the last policy of a scan end it."""
 
     def arrange(failure: BaseException) -> None:
-        real = scanner.scan.evaluate
-
         def evaluate(asked: Asked, rows: Iterable[Joined], answered: frozenset[str]) -> Iterator[Finding]:
             if asked.policy.id in {"ABK501", "ABK602"}:
                 raise failure
-            return real(asked, rows, answered)
+            return evaluate_rows(asked, rows, answered)
 
         monkeypatch.setattr(scanner.scan, "evaluate", evaluate)
 
