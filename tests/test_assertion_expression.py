@@ -126,6 +126,15 @@ def test_quotes_inside_quotes_are_understood(text: str) -> None:
     compile_expression(text)
 
 
+def test_the_limits_themselves_are_allowed() -> None:
+    assert compile_expression("a" * 4096).reads == {("a" * 4096,)}
+    thousand = "[a, a, a, a, a, a, a, a, a, a]"
+    compile_expression(f"[{thousand}, a] | [@, @, @, @, @] | length(@) == `5`")
+    compile_expression(" | ".join([thousand, *["[@, @, @, @, @, @, @, @, @, @]"] * 2]))
+    with pytest.raises(ExpressionError, match="too many multi-selects"):
+        compile_expression(" | ".join(["[a, a, a]", "[@, @]", *["[@, @, @, @, @, @, @, @, @, @, @, @, @]"] * 2]))
+
+
 @pytest.mark.parametrize(
     ("text", "paths"),
     [

@@ -124,11 +124,29 @@ ROW = {"a": {"b": None, "c": [{"d": 1}, {"d": None}, None]}, "t": "text", "n": 0
         ("a.c[*].d", "a.c[*].d"),
         ("a.c[0].d", None),
         ("a.c[-1]", "a.c[-1]"),
+        ("a.c[-3].d", None),
+        ("a.c[-4]", "a.c[-4]"),
+        ("a.c[3]", "a.c[3]"),
     ],
 )
 def test_false_zero_and_empty_are_there_and_null_is_not(path: str, missing: str | None) -> None:
     found = first_missing(ROW, parse_path(path))
     assert (found and path_text(found)) == missing
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("a.c[*].d", [1, None, None]),
+        ("a.c[0]", {"d": 1}),
+        ("a.c[3]", None),
+        ("t[*].x", []),
+        ("e[*].x", []),
+        ("a.c[*]", [{"d": 1}, {"d": None}, None]),
+    ],
+)
+def test_what_stands_at_a_path(path: str, value: Json) -> None:
+    assert read(ROW, parse_path(path)) == value
 
 
 @pytest.mark.parametrize(

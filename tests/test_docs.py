@@ -12,6 +12,7 @@ import pytest
 from scanner.cli import main
 from scanner.cli.commands import arguard
 
+pytestmark = pytest.mark.estate
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]

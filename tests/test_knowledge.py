@@ -23,6 +23,7 @@ from scanner.scan import Job, scan
 from scanner.sources.snapshot import open_snapshot
 from scanner.store import VerdictStore
 
+pytestmark = pytest.mark.estate
 CONTOSO = Path(__file__).resolve().parent.parent / "examples" / "contoso"
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 OPTIONS = Options(as_of="snapshot", fail_on=Severity.INFO)

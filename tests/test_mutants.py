@@ -24,6 +24,7 @@ from scanner.ids import subscription_of
 from scanner.model import Finding, Json, Verdict
 from scanner.policy import SIDE_TABLES, Case, Pack
 
+pytestmark = pytest.mark.estate
 Path_ = tuple[str | int, ...]
 ITEM = [
     "properties.backupManagementType",

@@ -14,6 +14,7 @@ from scanner import kql
 from scanner.cli import main
 from tests.answers import store_answers
 
+pytestmark = pytest.mark.estate
 ROOT = Path(__file__).resolve().parent.parent
 CONTOSO = ROOT / "examples" / "contoso"
 

@@ -38,7 +38,7 @@ class StrictInterpreter(TreeInterpreter):
             return bool(_ORDER[node["value"]](left, right))
         if left is None or right is None:
             nulls = [side for side, found in zip(sides, (left, right), strict=True) if found is None]
-            if not (all(map(_is_path, nulls)) or any(map(_is_null, nulls))):
+            if not (all(map(_is_path, nulls)) or any(side["type"] == "literal" for side in nulls)):
                 raise NotComparable(f"{kind(left)} is compared with {kind(right)}")
             return (left is right) is (node["value"] == "eq")
         return same(left, right) is (node["value"] == "eq")
@@ -113,7 +113,3 @@ class StrictInterpreter(TreeInterpreter):
 
 def _is_path(node: Any) -> bool:
     return node["type"] in _PATH and all(map(_is_path, node["children"]))
-
-
-def _is_null(node: Any) -> bool:
-    return node["type"] == "literal" and node["value"] is None
