@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from lxml import etree
@@ -109,6 +110,14 @@ def test_junit_and_sarif_say_the_same_as_native(reports: Path, lines: list[dict[
     assert fingerprints == {
         result["partialFingerprints"]["arguardFinding/v1"] for result in results if result["kind"] == "fail"
     }
+
+
+def test_real_validators_accept_the_real_reports(reports: Path) -> None:
+    schemas = ROOT / "tests" / "reporters" / "schemas"
+    junit = etree.XMLSchema(etree.parse(str(schemas / "junit-10.xsd")))
+    junit.assertValid(etree.parse(str(reports / "j")))
+    sarif = jsonschema_rs.validator_for(json.loads((schemas / "sarif-2.1.0.json").read_bytes()))
+    sarif.validate(json.loads((reports / "s").read_bytes()))
 
 
 def test_no_planted_secret_reaches_a_report(reports: Path) -> None:
