@@ -12,6 +12,10 @@ from scanner.policy import Attach, Query
 from scanner.sources import Answer
 
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of the collecting and the judging machine may differ."""
+
+
 @dataclass(slots=True)
 class Ledger:
     """Everything that was asked, with its answers, and why the scan stopped early if it did."""
@@ -102,7 +106,7 @@ def _age_gaps(freshness: Freshness) -> Iterator[Gap]:
     if age > freshness.max_age:
         hours = freshness.max_age.total_seconds() / 3600
         yield Gap(reason=Reason.STALE, text=f"the snapshot is older than {hours:g} hours")
-    elif age < timedelta(0):
+    elif age < -CLOCK_SKEW:
         yield Gap(reason=Reason.STALE, text="the snapshot's time lies in the future")
 
 
