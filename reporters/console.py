@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from reporters.console_decision import completeness, decision, facts
@@ -46,17 +47,18 @@ def _above(result: ScanResult) -> Iterator[Line]:
     yield from completeness(result)
     yield BLANK
     yield from facts(result)
-    yield from causes(read)
+    yield from causes(result, read)
     yield from findings(result, read)
     yield from missing(result, read)
     yield from accepted(read)
 
 
 def _console(*, color: bool) -> Console:
-    """A rich console that reads nothing of the environment and folds and cuts nothing: that is done here."""
+    """A rich console that reads nothing of the environment, writes nowhere, and folds and cuts nothing: that is done here."""
     from rich.console import Console  # noqa: PLC0415 - the report alone pays for it
 
     return Console(
+        file=StringIO(),
         width=_UNFOLDED,
         color_system="standard" if color else None,
         force_terminal=color,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reporters.console_lines import BLANK, Line, count, line, threshold
-from scanner.model import Outcome, ScanResult
+from reporters.console_places import listed, names_in
+from scanner.model import Outcome, ScanResult, Scope
 
 _WORDS = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red"), 3: ("INCOMPLETE", "bold yellow"), 70: ("BUG", "bold red")}
 _INTERRUPTED = (130, 143)
@@ -20,32 +21,29 @@ def decision(result: ScanResult) -> Line:
 
 
 def completeness(result: ScanResult) -> Iterator[Line]:
-    """Whether anything that counts is missing, and the reasons of the decision if so."""
-    rows = sum(policy.counts.rows for policy in result.policies)
-    asked = sum(policy.asked for policy in result.policies)
-    looked = f"{count(rows, 'row')} of {count(asked, 'policy', 'policies')} in {count(_expected(result), 'subscription')}"
+    """Whether anything is missing, and whether that could change the decision."""
     if not result.decision.complete:
-        yield line(f"Not complete: what is missing could hide a blocking finding. Judged: {looked}.", "bold yellow", hang=2)
-        yield line(f"Reasons: {'; '.join(result.decision.reasons) or 'none was recorded'}.", hang=2)
+        yield line("Not complete: what is missing could hide a blocking finding.", "bold yellow", hang=2)
         return
     spare = sum(len(policy.gaps) for policy in result.policies)
     undecided = sum(policy.counts.unknown for policy in result.policies)
     if spare or undecided:
         parts = [count(spare, "gap")] if spare else []
         parts += [count(undecided, "undecided row")] if undecided else []
-        text = f"Complete for this decision: {' and '.join(parts)} cannot change it. Judged: {looked}."
+        yield line(f"Complete for this decision: {' and '.join(parts)} cannot change it.", hang=2)
     else:
-        text = f"Complete: everything expected was seen, every row was decided. Judged: {looked}."
-    yield line(text, hang=2)
+        yield line("Complete: everything expected was seen, every row was decided.", hang=2)
 
 
 def facts(result: ScanResult) -> Iterator[Line]:
-    """Scope, source, time, profile and changed parameters."""
+    """Reasons, what was judged, scope, source, time, profile and changed parameters."""
     info = result.info
-    told = {"proven": "proven (listed, each one must answer)", "discovered": "discovered (whatever this identity sees)"}
-    groups = f", management groups {', '.join(info.scope.management_groups)}" if info.scope.management_groups else ""
-    scope = f"{count(_expected(result), 'subscription')}, {told.get(info.scope.kind, info.scope.kind)}{groups}"
-    yield _fact("Scope", scope)
+    if not result.decision.complete:
+        yield from _rows("Reasons", list(result.decision.reasons) or ["no reason was recorded"])
+    rows = sum(policy.counts.rows for policy in result.policies)
+    asked = sum(policy.asked for policy in result.policies)
+    yield _fact("Judged", f"{count(rows, 'row')} of {count(asked, 'policy', 'policies')}")
+    yield from _rows("Scope", list(_scope(info.scope)))
     collected = f", collected {_time(info.collected_at)}" if info.collected_at else ""
     yield _fact("Source", f"{info.source}{collected}")
     if info.options.as_of == "snapshot":
@@ -83,13 +81,13 @@ def _told(result: ScanResult) -> str:
     where = count(len(blocking), "policy", "policies")
     found = f"{count(sum(blocking), 'finding')} {threshold(result.info.options)} in {where}"
     if code == 1:
-        return found if result.decision.complete else f"{found}, and not everything was seen"
+        return found if result.decision.complete else f"{found}, not everything seen"
     if code == 0:
         told = "there was nothing to judge: every population is proven empty" if _nothing(result) else _harmless(result)
         return told if result.decision.complete else f"{told}, but what was not seen was accepted with --allow-incomplete"
     if code == 3:
         return "nothing blocks, but something that counts was not seen or not decided"
-    told = "; ".join(result.decision.reasons) or "the scan did not end as it should"
+    told = next(iter(result.decision.reasons), "the scan did not end as it should")
     return f"{told}; this report is partial"
 
 
@@ -98,8 +96,8 @@ def _harmless(result: ScanResult) -> str:
     numbers = {
         "pass": sum(one.passed for one in counts),
         "fail without blocking": sum(one.failed for one in counts),
-        "are not decided": sum(one.unknown for one in counts),
-        "are not applicable": sum(one.not_applicable for one in counts),
+        "not decided": sum(one.unknown for one in counts),
+        "not applicable": sum(one.not_applicable for one in counts),
     }
     told = ", ".join(f"{number:,} {verdict}" for verdict, number in numbers.items() if number)
     return f"nothing blocks; of {count(sum(numbers.values()), 'row')} {told}" if told else "nothing blocks"
@@ -120,8 +118,17 @@ def _fact(name: str, text: str, style: str = "") -> Line:
     return Line(pieces=((f"{name:<11}", "dim"), (text, style)), indent=2, hang=11)
 
 
-def _expected(result: ScanResult) -> int:
-    return len(result.info.scope.expected)
+def _rows(name: str, texts: list[str]) -> Iterator[Line]:
+    """A fact of several lines, named on the first."""
+    return (_fact("" if number else name, text) for number, text in enumerate(texts))
+
+
+def _scope(scope: Scope) -> Iterator[str]:
+    told = {"proven": "proven (listed, each one must answer)", "discovered": "discovered (whatever this identity sees)"}
+    groups = f", management groups {', '.join(scope.management_groups)}" if scope.management_groups else ""
+    yield f"{count(len(scope.expected), 'subscription')}, {told.get(scope.kind, scope.kind)}{groups}"
+    if scope.expected:
+        yield listed(scope.expected, names_in(scope))
 
 
 def _time(moment: datetime) -> str:

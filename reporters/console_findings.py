@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from reporters import wording
-from reporters.console_digest import SHOWN, Digest, Sample
+from reporters import console_places, wording
+from reporters.console_digest import SHOWN, Digest
 from reporters.console_lines import BLANK, SEVERITY_STYLES, Line, count, heading, line
-from reporters.sanitise import clean
-from scanner.model import Options, PolicyInfo, ScanResult, Severity
+from reporters.console_places import names_in, place
+from reporters.sanitise import clean, one_line
+from scanner.model import Finding, Options, PolicyInfo, ScanResult, Severity
 
 _CAUSES = 10
 _FEWEST = 5
 _WAIVERS = 10
+_STEP = re.compile(r"\s*(?:[0-9]{1,2}[.)]|[-*]) +")
 
 
-def causes(digest: Digest) -> Iterator[Line]:
+def causes(result: ScanResult, digest: Digest) -> Iterator[Line]:
     """Causes that several findings share, the largest first: mending one mends them all."""
+    names = names_in(result.info.scope)
     shared = sorted(
         ((key, number) for key, number in digest.causes.items() if number > 1), key=lambda item: (-item[1], item[0])
     )
@@ -25,8 +29,8 @@ def causes(digest: Digest) -> Iterator[Line]:
         return
     yield heading("One cause, several findings")
     for (cause, policy), number in shared[:_CAUSES]:
-        yield Line(pieces=((f"1 cause -> {count(number, 'finding')}", "bold"), (f" of {policy}", "")), indent=2)
-        yield line(cause, "dim", indent=4, fold=False)
+        told = one_line(console_places.cause(cause, names), wording.LINE)
+        yield Line(pieces=((told, "bold"), (f"  ->  {count(number, 'finding')} of {policy}", "")), indent=2, hang=2)
     if len(shared) > _CAUSES:
         yield line(f"and {count(len(shared) - _CAUSES, 'more cause')}", "dim", indent=2)
     yield BLANK
@@ -36,6 +40,7 @@ def findings(result: ScanResult, digest: Digest) -> Iterator[Line]:
     """Open findings, the worst first; why and fix stand once for each policy."""
     policies = {policy.info.id: policy.info for policy in result.policies}
     groups = sorted(digest.fails.items(), key=lambda item: (-item[0][0], item[0][1]))
+    names = names_in(result.info.scope)
     share, left = max(_FEWEST, SHOWN // max(1, len(groups))), SHOWN
     explained: set[str] = set()
     for severity, same in groupby(groups, key=lambda item: item[0][0]):
@@ -44,7 +49,7 @@ def findings(result: ScanResult, digest: Digest) -> Iterator[Line]:
         for (_, policy), sample in listed:
             shown = min(share, left)
             left -= min(shown, sample.total)
-            yield from _group(policies[policy], sample, shown)
+            yield from _group(policies[policy], sample.total, sample.rows[:shown], names)
             yield from _explanation(policies[policy]) if policy not in explained else ()
             explained.add(policy)
             yield BLANK
@@ -75,20 +80,32 @@ def _severity(severity: Severity, total: int, options: Options) -> Line:
     )
 
 
-def _group(policy: PolicyInfo, sample: Sample, shown: int) -> Iterator[Line]:
-    pieces = ((policy.id, "bold"), (f"  {policy.title}", ""), (f"  ({count(sample.total, 'finding')})", "dim"))
+def _group(policy: PolicyInfo, total: int, rows: Sequence[Finding], names: Mapping[str, str]) -> Iterator[Line]:
+    pieces = ((policy.id, "bold"), (f"  {policy.title}", ""), (f"  ({total:,})", "dim"))
     yield Line(pieces=pieces, indent=2, hang=len(policy.id) + 2)
-    for finding in sample.rows[:shown]:
-        yield Line(pieces=(("x ", "red"), (wording.sentence(finding, policy), "")), indent=4, hang=2)
-        yield line(finding.resource.display_id, "dim", indent=6, fold=False)
-    rest = sample.total - min(shown, len(sample.rows))
-    if rest:
-        yield line(f"and {rest:,} more; -o native=FILE holds every row", "dim", indent=4)
+    for finding in rows:
+        yield Line(pieces=(("x ", "bold red"), (wording.sentence(finding, policy), "")), indent=4, hang=2)
+        yield line(place(finding.resource.display_id, names), "dim", indent=6, fold=False)
+    if total > len(rows):
+        yield line(f"and {total - len(rows):,} more; -o native=FILE holds every row", "dim", indent=4)
 
 
 def _explanation(policy: PolicyInfo) -> Iterator[Line]:
     yield Line(pieces=(("Why  ", "bold"), (" ".join(clean(policy.why).split()), "")), indent=4, hang=5)
-    for number, text in enumerate(clean(policy.fix).strip().split("\n")):
-        yield Line(pieces=(("     " if number else "Fix  ", "bold"), (text.rstrip(), "")), indent=4, fold=False)
+    for number, text in enumerate(_steps(policy.fix)):
+        step = _STEP.match(text)
+        hang = 5 + (len(step[0]) if step else 0)
+        yield Line(pieces=(("     " if number else "Fix  ", "bold"), (text, "")), indent=4, hang=hang)
     for page in policy.references[:1]:
         yield Line(pieces=(("See  ", "bold"), (page, "dim")), indent=4, fold=False)
+
+
+def _steps(fix: str) -> list[str]:
+    """A fix as one text for each step: the author's line breaks are undone, because every terminal has its own width."""
+    steps: list[str] = []
+    for text in clean(fix).strip().split("\n"):
+        if not steps or _STEP.match(text):
+            steps.append(text.rstrip())
+        else:
+            steps[-1] = f"{steps[-1]} {text.strip()}".rstrip()
+    return steps

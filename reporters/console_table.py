@@ -11,7 +11,7 @@ from scanner.model import Outcome, PolicyResult, ScanResult
 
 _STYLES: Final = {
     Outcome.COMPLIANT: "green",
-    Outcome.VIOLATIONS: "red",
+    Outcome.VIOLATIONS: "bold red",
     Outcome.INCOMPLETE: "yellow",
     Outcome.NOT_APPLICABLE: "dim",
     Outcome.NONE: "dim",

@@ -28,8 +28,16 @@ _VERB = {Verdict.PASS: "Passes", Verdict.FAIL: "Fails", Verdict.NOT_APPLICABLE: 
 
 def sentence(finding: Finding, policy: PolicyInfo) -> str:
     """The message as a sentence that names the resource, because readers group by it and see it without its row."""
-    said, name = message(finding, policy), one_line(subject(finding), 200)
-    shown = one_line(finding.resource.name, LINE)
+    return _named(message(finding, policy), finding)
+
+
+def undecided(finding: Finding) -> str:
+    """Why a row was not decided, as a sentence that names the resource; its reason code stands above it."""
+    return _named(one_line(finding.message, LINE) or "the row could not be decided", finding)
+
+
+def _named(said: str, finding: Finding) -> str:
+    name, shown = one_line(subject(finding), 200), one_line(finding.resource.name, LINE)
     named = said if not name or (shown and shown in said) else f"{name}: {said}"
     return named if named.endswith((".", "!", "?", "…")) else f"{named}."
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import os
+import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+import reporters
 import reporters.junit
 import scanner.scan
 from scanner.attach import Joined
@@ -101,6 +105,18 @@ def test_143_when_terminated(stop: Callable[[BaseException], None]) -> None:
     assert main(SCAN) == 143
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_scan_has_its_code_too(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_arguments: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("scanner.cli.scanning.load_packs", interrupt)
+    assert main(SCAN) == code
+    assert "interrupted" in capfd.readouterr().err
+
+
 def test_70_for_a_bug_in_arguard(stop: Callable[[BaseException], None], tmp_path: Path) -> None:
     stop(RuntimeError("a secret value"))
     assert main([*HEALTHY, "-o", f"native={tmp_path / 'r'}"]) == 70
@@ -182,7 +198,11 @@ def test_1_beats_3() -> None:
         (["--param", "max_disk_gib=big"], ["max_disk_gib=big", "whole number"]),
         (["--max-age", "soon"], ["--max-age soon", "24h"]),
         (["-o", "junitt=x"], ["junitt", "did you mean junit"]),
-        (["-o", "junit", "-o", "sarif"], ["two outputs on stdout"]),
+        (["-o", "junit", "-o", "sarif"], ["-o junit -o sarif: two outputs on stdout"]),
+        (
+            ["--subscription", "contoso-prod", "--param", "x", "--max-age", "soon"],
+            ["contoso-prod", "GUID", "az ", "x:", "soon"],
+        ),
         (["-o", "junit=x", "-o", "sarif=x"], ["two outputs have this file"]),
         (["-o", "junit="], ["file name is missing"]),
         (["--fail-on", "hihg"], ["hihg"]),
@@ -197,6 +217,24 @@ def test_2_for_a_command_line_that_makes_no_sense(
     assert not printed.out
     assert all(word in printed.err for word in words), printed.err
     assert "Traceback" not in printed.err
+    assert all(line.startswith("arguard: ") for line in printed.err.splitlines())
+
+
+def test_2_for_a_bad_value_names_the_environment_variable_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARGUARD_FAIL_ON", "hihg")
+    assert main(SCAN) == 2
+    assert "ARGUARD_FAIL_ON in the environment" in capfd.readouterr().err
+    assert main([*SCAN, "--fail-on", "hihg"]) == 2
+    assert "ARGUARD_FAIL_ON" not in capfd.readouterr().err
+
+
+def test_2_without_a_command_and_the_help_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    printed = capfd.readouterr()
+    assert not printed.out
+    assert "Commands:" in printed.err
 
 
 def test_2_for_a_snapshot_that_is_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -204,12 +242,14 @@ def test_2_for_a_snapshot_that_is_not_there(tmp_path: Path, capfd: pytest.Captur
     assert "nothing" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["folder", "missing folder", "link"])
+@pytest.mark.parametrize("kind", ["folder", "missing folder", "link", "pipe", "snapshot"])
 def test_4_before_the_scan_for_an_output_that_cannot_work(
     kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = {"folder": tmp_path, "missing folder": tmp_path / "no" / "x", "link": tmp_path / "link"}[kind]
+    targets = {"folder": tmp_path, "missing folder": tmp_path / "no" / "x", "snapshot": CONTOSO / "new"}
+    target = targets.get(kind, tmp_path / kind)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "pipe")
 
     def unexpected(*_arguments: object) -> None:
         raise AssertionError("the scan was started")
@@ -218,6 +258,7 @@ def test_4_before_the_scan_for_an_output_that_cannot_work(
     assert main([*HEALTHY, "-o", f"junit={target}"]) == 4
     assert str(target) in capfd.readouterr().err
     assert not (tmp_path / "elsewhere").exists()
+    assert (tmp_path / "pipe").is_fifo()
 
 
 # Outputs.
@@ -228,6 +269,103 @@ def test_a_report_on_stdout_is_pure(capfdbinary: pytest.CaptureFixture[bytes]) -
     printed = capfdbinary.readouterr()
     assert [json.loads(line)["kind"] for line in printed.out.splitlines()][-1] == "decision"
     assert printed.err
+
+
+class Full(io.FileIO):
+    def write(self, _data: object, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("arguments", [["list"], HEALTHY, [*HEALTHY, "-o", "native"]])
+def test_4_when_stdout_takes_no_more(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Full(os.devnull, "w") as full, io.TextIOWrapper(full, encoding="utf-8") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert main(arguments) == 4
+    assert "stdout: No space left on device" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["list"], HEALTHY, [*HEALTHY, "-q", "-o", "native"]])
+def test_4_when_stdout_is_closed(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(arguments) == 4
+    assert "closed" in capfd.readouterr().err
+
+
+def test_a_closed_stdout_is_no_obstacle_where_nothing_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert main([*HEALTHY, "-q", "-o", f"native={tmp_path / 'r'}"]) == 0
+    assert (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["list"], 0),
+        (HEALTHY, 0),
+        ([*SCAN, "--policy", "ABK602"], 1),
+        ([*HEALTHY, "-o", "console"], 0),
+        ([*HEALTHY, "-o", "native"], 4),  # a report that was asked for and did not arrive whole
+    ],
+)
+def test_a_reader_that_went_away_does_not_change_the_decision(
+    arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        assert main(arguments) == code
+    assert "Traceback" not in capfd.readouterr().err
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_progress_that_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main(HEALTHY) == 0
+    buffer = terminal.buffer
+    assert isinstance(buffer, io.BytesIO)
+    shown = buffer.getvalue().decode().split("\r")
+    assert [text.strip() for text in shown if "protected-disks" in text]
+    assert not shown[-1]
+    assert not shown[-2].strip()
+    assert "protected-disks" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["-q", "-v"])
+def test_no_progress_where_it_would_be_in_the_way(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main([*HEALTHY, option]) == 0
+    buffer = terminal.buffer
+    assert isinstance(buffer, io.BytesIO)
+    assert b"\r" not in buffer.getvalue()
+
+
+@pytest.mark.parametrize(("name", "colour"), [("FORCE_COLOR", True), ("NO_COLOR", False)])
+def test_colour_is_what_the_environment_asks_for(
+    name: str, *, colour: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "1")
+    for arguments in (HEALTHY, [*HEALTHY, "-o", "console"]):
+        assert main(arguments) == 0
+        assert ("\x1b[" in capfd.readouterr().out) is colour
+
+
+def test_what_was_written_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    junit, native = tmp_path / "j", tmp_path / "r"
+    assert main([*HEALTHY, "-o", f"junit={junit}", "-o", f"native={native}"]) == 0
+    assert capfd.readouterr().err == f"arguard: written: {junit}, {native}\n"
 
 
 def test_files_are_private_and_replace_the_old_ones(tmp_path: Path) -> None:
@@ -282,7 +420,7 @@ def test_source_date_epoch_changes_the_printed_time_only(tmp_path: Path, monkeyp
 
 
 def test_a_failing_bug_names_no_value(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    def bug(*_arguments: object) -> None:
+    def bug(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("password=hunter2")
 
     monkeypatch.setattr(outputs, "check", bug)
@@ -296,9 +434,93 @@ def test_a_failing_bug_names_no_value(monkeypatch: pytest.MonkeyPatch, capfd: py
 # The other commands.
 
 
-def test_only_the_cases_of_one_policy(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["test", "--policy", "ABK502"]) == 0
-    assert "cases of 1 policies" in capfd.readouterr().out
+@pytest.mark.parametrize("name", ["ABK502", "encrypted-disk-too-large"])
+def test_only_the_cases_of_one_policy(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "--policy", name]) == 0
+    assert "cases of 1 policy: " in capfd.readouterr().out
+
+
+def test_the_help_groups_the_options_and_names_the_formats(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--help"]) == 0
+    printed = capfd.readouterr().out
+    groups = ["What is judged:", "What decides:", "Output:", "Other:"]
+    assert [line for line in printed.splitlines() if line in groups] == groups
+    assert all(name in printed for name in reporters.names())
+    assert "ARGUARD_" in printed
+    assert main(["verify", "--help"]) == 0
+    assert capfd.readouterr().out.count("RESULT") == 2
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    file = tmp_path / "r"
+    assert main([*HEALTHY, "-q", "-o", f"native={file}"]) == 0
+    return file
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("as_of", "yesterday"),
+        ("options", []),
+        ("options.subscriptions", [1]),
+        ("options.profile", None),
+        ("options.params", [1]),
+    ],
+)
+def test_verify_says_which_line_of_which_file_is_damaged(
+    key: str, value: object, recorded: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = recorded.read_bytes().splitlines(keepends=True)
+    header = json.loads(lines[0])
+    first, _, second = key.partition(".")
+    if second:
+        header[first][second] = value
+    else:
+        header[first] = value
+    recorded.write_bytes(b"".join([json.dumps(header).encode() + b"\n", *lines[1:]]))
+    assert main(["verify", str(recorded), "--snapshot", str(CONTOSO)]) == 2
+    printed = capfd.readouterr().err
+    assert f"{recorded}:1:1: the scan line is damaged" in printed
+    assert "-o native=FILE" in printed
+
+
+def test_verify_shows_where_a_line_differs(recorded: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = recorded.read_bytes().splitlines(keepends=True)
+    changed = lines[-3].replace(b'"verdict":"pass"', b'"verdict":"fail"')
+    assert changed != lines[-3]
+    recorded.write_bytes(b"".join([*lines[:-3], changed, *lines[-2:]]))
+    assert main(["verify", str(recorded), "--snapshot", str(CONTOSO)]) == 1
+    told = capfd.readouterr().out.splitlines()
+    assert told[0].startswith(f"line {len(lines)}: the sha256")
+    assert told[1].startswith(f"line {len(lines) - 2}: recorded  ...")
+    assert told[1].count('"verdict":"fail"') == told[2].count('"verdict":"pass"') == 1
+    assert told[-1].startswith("NOT VERIFIED")
+
+
+def test_verify_refuses_what_is_no_result(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x"
+    for text in ("", "# README\n", "[" * 100_000, "[]\n"):
+        file.write_text(text)
+        assert main(["verify", str(file), "--snapshot", str(CONTOSO)]) == 2
+        assert "is not a whole native result" in capfd.readouterr().err
+
+
+def test_a_case_that_fails_says_where_and_how(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pack = tmp_path / "azure-backup"
+    shutil.copytree(ROOT / "policies" / "azure-backup", pack)
+    cases = pack / "cases" / "ABK501.yaml"
+    cases.write_text(cases.read_text().replace("fail: [web01_d1, web02_os]", "fail: [web02_os]", 1))
+    (pack / "cases" / "ABK602.yaml").unlink()
+    assert main(["test", str(pack)]) == 1
+    printed = capfd.readouterr().out
+    assert "FAIL  ABK501  a disk of exactly the limit" in printed
+    assert "cases/ABK501.yaml:3)" in printed
+    assert "not expected: fail for" in printed
+    assert "UNTESTED  ABK602" in printed
+    assert "1 fail, 1 untested" in printed
+    assert main(["test", "--policy", "ABK999", str(pack)]) == 2
+    assert "there are: ABK101" in capfd.readouterr().err
 
 
 def test_list_names_every_policy(capfd: pytest.CaptureFixture[str]) -> None:
@@ -312,6 +534,14 @@ def test_schema_prints_one_schema_or_all(capfd: pytest.CaptureFixture[str]) -> N
     assert "properties" in json.loads(capfd.readouterr().out)
     assert main(["schema"]) == 0
     assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "snapshot"}
+
+
+def test_the_demo_works_whatever_it_finds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "-o", f"native={tmp_path / 'r'}"]) == 0
+    printed = capfd.readouterr()
+    assert printed.out.startswith("FAIL  exit 1")
+    assert "a pipeline would have got exit code 1" in printed.err
+    assert main(["demo", "-o", f"native={tmp_path / 'no' / 'r'}"]) == 4
 
 
 def test_version(capfd: pytest.CaptureFixture[str]) -> None:

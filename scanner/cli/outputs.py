@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 import reporters
+from scanner.cli.terminal import let_go, print_console
 from scanner.errors import OutputError, UsageError
 from scanner.model import ScanResult
 
@@ -38,8 +39,9 @@ def parse(texts: Sequence[str]) -> tuple[Output, ...]:
             problems.append(f"-o {text}: the file name is missing")
         else:
             outputs.append(Output(format=name, file=Path(file) if file else None))
-    if sum(output.file is None for output in outputs) > 1:
-        problems.append("two outputs on stdout; give all but one a file: -o FORMAT=FILE")
+    on_stdout = [output.format for output in outputs if output.file is None]
+    if len(on_stdout) > 1:
+        problems.append(f"-o {' -o '.join(on_stdout)}: two outputs on stdout; give all but one a file: -o FORMAT=FILE")
     files = [output.file.resolve() for output in outputs if output.file]
     problems.extend(f"{file}: two outputs have this file" for file in sorted({one for one in files if files.count(one) > 1}))
     if problems:
@@ -47,9 +49,11 @@ def parse(texts: Sequence[str]) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
-def check(outputs: Iterable[Output]) -> None:
-    """Find out before the scan whether every file can be written; raises OutputError naming each that cannot."""
-    problems = [f"{output.file}: {why}" for output in outputs if output.file and (why := _obstacle(output.file))]
+def check(outputs: Sequence[Output], *, snapshot: Path, quiet: bool) -> None:
+    """Find out before the scan whether every output can be written; raises OutputError naming each that cannot."""
+    problems = [f"{one.file}: {why}" for one in outputs if one.file and (why := _obstacle(one.file, snapshot))]
+    if sys.stdout is None and (not quiet or any(one.file is None for one in outputs)):
+        problems.append("stdout: is closed; write to files with -o FORMAT=FILE and -q")
     if problems:
         raise OutputError("\n".join(problems), hint="nothing was scanned; mend the output and run again")
 
@@ -59,11 +63,14 @@ def write(outputs: Sequence[Output], result: ScanResult) -> list[str]:
     problems: list[str] = []
     for output in outputs:
         try:
-            chunks = reporters.load(output.format).render(result)
-            if output.file is None:
-                _to_stream(chunks, sys.stdout.buffer)
+            if output.file:
+                _to_file(reporters.load(output.format).render(result), output.file)
+            elif output.format == "console":
+                print_console(result, sys.stdout)
             else:
-                _to_file(chunks, output.file)
+                _to_stream(reporters.load(output.format).render(result), sys.stdout.buffer)
+        except OutputError as error:
+            problems.append(f"{output.format} to {error}")
         except OSError as error:
             problems.append(f"{output.format} to {output.file or 'stdout'}: {error.strerror or error}")
         except Exception as error:  # noqa: BLE001 - one broken reporter must not take the others with it
@@ -71,14 +78,26 @@ def write(outputs: Sequence[Output], result: ScanResult) -> list[str]:
     return problems
 
 
-def _obstacle(file: Path) -> str:
+def _obstacle(file: Path, snapshot: Path) -> str:
+    """Why an output cannot be written; empty if it can."""
+    return _unfit(file) or _unfit_folder(file.parent, snapshot)
+
+
+def _unfit(file: Path) -> str:
     if file.is_symlink():
         return "is a symbolic link; outputs are never written through one"
     if file.is_dir():
-        return "is a folder"
-    folder = file.parent
+        return "is a folder; name a file in it"
+    if file.exists() and not file.is_file():
+        return "is no ordinary file; without =FILE a report goes to stdout"
+    return ""
+
+
+def _unfit_folder(folder: Path, snapshot: Path) -> str:
     if not folder.is_dir():
-        return f"the folder {folder} does not exist"
+        return f"the folder {folder} does not exist; create it first"
+    if folder.resolve().is_relative_to(snapshot.resolve()):
+        return "lies in the snapshot, which is never changed"
     try:
         with NamedTemporaryFile(dir=folder, prefix=".arguard-"):
             return ""
@@ -87,8 +106,13 @@ def _obstacle(file: Path) -> str:
 
 
 def _to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> None:
-    stream.writelines(chunks)
-    stream.flush()
+    """Write a report that was asked for on stdout: unlike the console, it counts as written only when it was taken whole."""
+    try:
+        stream.writelines(chunks)
+        stream.flush()
+    except OSError:
+        let_go(stream)
+        raise
 
 
 def _to_file(chunks: Iterable[bytes], file: Path) -> None:

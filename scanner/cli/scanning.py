@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from scanner import __version__, gate, packs
 from scanner.cli import logs, outputs
 from scanner.cli.failures import say
-from scanner.cli.terminal import print_console
 from scanner.errors import UsageError
 from scanner.ids import canonical
 from scanner.model import Options, ScanInfo, ScanResult, Severity
@@ -27,6 +25,7 @@ from scanner.store import VerdictStore
 
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
 _AGE = re.compile(r"([0-9]{1,6})([mhd])")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +69,11 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
     log_file: Path | None,
 ) -> int:
     """Check the options, scan, write the reports; returns the exit code."""
+    _check(max_age=max_age, subscriptions=subscriptions, params=params)
     options = Options(
         policies=tuple(policies),
         profile=profile,
-        params=_pairs(params),
+        params=dict(text.split("=", 1) for text in params),
         subscriptions=tuple(sorted({canonical(one) for one in subscriptions})),
         fail_on=None if fail_on == "never" else Severity.parse(fail_on),
         as_of=as_of,
@@ -94,12 +94,14 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
 
 def execute(request: Request, *, now: datetime) -> int:
     """Scan and write; the strongest of the exit codes that apply."""
-    outputs.check(request.outputs)
+    outputs.check(request.outputs, snapshot=request.snapshot, quiet=request.quiet)
     loaded = load_packs(request.packs)
     with TemporaryDirectory(prefix="arguard-") as spool, open_source(request, Path(spool)) as source:
         job = prepare(request.options, loaded, source, _occasion(request.options, now))
         with VerdictStore(Path(spool)) as store:
-            return _finish(request, scan(job, source, store))
+            with logs.progress(sys.stderr, shown=not request.quiet):
+                result = scan(job, source, store)
+            return _finish(request, result)
 
 
 def load_packs(folders: Sequence[Path]) -> tuple[Pack, ...]:
@@ -137,12 +139,15 @@ def prepare(options: Options, loaded: Sequence[Pack], source: SnapshotSource, oc
 
 
 def _finish(request: Request, result: ScanResult) -> int:
-    on_stdout = any(output.file is None for output in request.outputs)
-    problems = outputs.write(request.outputs, result)
-    if not request.quiet and not on_stdout:
-        print_console(result, sys.stdout)
+    wanted = [*request.outputs]
+    if not request.quiet and all(output.file for output in wanted):
+        wanted.append(outputs.Output(format="console", file=None))
+    problems = outputs.write(wanted, result)
     for problem in problems:
         say(sys.stderr, f"not written: {problem}")
+    files = [str(output.file) for output in wanted if output.file]
+    if files and not problems and not request.quiet:
+        say(sys.stderr, f"written: {', '.join(files)}")
     return gate.strongest([result.decision.exit_code, *([4] if problems else [])])
 
 
@@ -150,18 +155,20 @@ def _outputs(texts: Sequence[str]) -> Sequence[outputs.Output]:
     return outputs.parse(texts)
 
 
-def _pairs(texts: Sequence[str]) -> dict[str, Any]:
-    bad = [text for text in texts if "=" not in text or text.startswith("=")]
-    if bad:
-        raise UsageError("\n".join(f"--param {text}: write NAME=VALUE" for text in bad))
-    return dict(text.split("=", 1) for text in texts)
+def _check(*, max_age: str, subscriptions: Sequence[str], params: Sequence[str]) -> None:
+    """Raise UsageError with everything that is wrong in the form of these options."""
+    problems = [f"--param {text}: write NAME=VALUE" for text in params if not text.partition("=")[0] or "=" not in text]
+    if not _AGE.fullmatch(max_age):
+        problems.append(f"--max-age {max_age}: write a number and m, h or d, such as 90m, 24h or 7d")
+    names = [text for text in subscriptions if not _GUID.fullmatch(canonical(text))]
+    problems.extend(f"--subscription {text}: write the subscription's id, a GUID" for text in names)
+    hint = "`az account list --output table` shows the id of each subscription" if names else ""
+    if problems:
+        raise UsageError("\n".join(problems), hint=hint)
 
 
-def _hours(text: str) -> float:
-    match = _AGE.fullmatch(text)
-    if match is None:
-        raise UsageError(f"--max-age {text}: write a number and m, h or d, such as 90m, 24h or 7d")
-    return int(match[1]) * _HOURS[match[2]]
+def _hours(age: str) -> float:
+    return int(age[:-1]) * _HOURS[age[-1]]
 
 
 def _printed(now: datetime) -> datetime:

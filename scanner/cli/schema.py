@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import click
-
+from scanner.cli.terminal import tell
 from scanner.schemas import schemas
 from scanner.sources import manifest
 
@@ -14,5 +13,5 @@ def run(name: str | None) -> int:
     """Print one schema, or all of them as an object by name."""
     texts = {file.split(".")[0]: json.loads(text) for file, text in schemas().items()}
     texts["snapshot"] = json.loads(manifest.schema())
-    click.echo(json.dumps(texts[name] if name else texts, indent=2))
+    tell(json.dumps(texts[name] if name else texts, indent=2))
     return 0

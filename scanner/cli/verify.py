@@ -5,33 +5,44 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import click
-
 from reporters import native
 from scanner.cli.scanning import Occasion, Request, load_packs, open_source, prepare
+from scanner.cli.terminal import tell
 from scanner.errors import InputError, Problem
 from scanner.model import Json, Options, Severity
 from scanner.scan import scan
 from scanner.store import VerdictStore
 
 _SHOWN = 160
+_BEFORE = 60
+_HINT = "`arguard scan --snapshot FOLDER -o native=FILE` writes a result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a result says of how it was made."""
+
+    options: Options
+    occasion: Occasion
 
 
 def run(result: Path, snapshot: Path, folders: Sequence[Path]) -> int:
     """Evaluate again with the recorded options and compare every line; 0 when they are the same, else 1."""
     lines = _lines(result)
-    differences = [*_seal(lines), *_differences(lines, snapshot, folders)]
+    recorded = _recorded(lines[0], result)
+    differences = [*_seal(lines), *_differences(lines, recorded, snapshot, folders)]
     for difference in differences:
-        click.echo(difference)
+        tell(difference)
     if differences:
-        click.echo(f"NOT VERIFIED: {result} is not what these policies say of {snapshot}")
+        tell(f"NOT VERIFIED: {result} is not what these policies say of {snapshot}")
         return 1
-    click.echo(f"verified: {len(lines)} lines of {result} follow from {snapshot} and these policies")
+    tell(f"verified: {len(lines)} lines of {result} follow from {snapshot} and these policies")
     return 0
 
 
@@ -40,19 +51,18 @@ def _lines(file: Path) -> list[bytes]:
     try:
         lines = file.read_bytes().splitlines(keepends=True)
     except OSError as error:
-        raise InputError([Problem(file=str(file), text=f"cannot be read ({error.strerror})")]) from None
+        raise InputError([Problem(file=str(file), text=f"cannot be read ({error.strerror})")], hint=_HINT) from None
     kinds = [_kind(line) for line in lines]
     if "scan" not in kinds[:1] or "decision" not in kinds:
-        raise InputError(
-            [Problem(file=str(file), text="is not a native result: it needs a scan line first and a decision line")]
-        )
+        text = "is not a whole native result: it needs a scan line first and a decision line at the end"
+        raise InputError([Problem(file=str(file), text=text)], hint=_HINT)
     return lines[: kinds.index("decision") + 1]
 
 
 def _kind(line: bytes) -> str:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(value.get("kind", "")) if isinstance(value, dict) else ""
 
@@ -63,44 +73,51 @@ def _seal(lines: Sequence[bytes]) -> Iterator[str]:
         yield f"line {len(lines)}: the sha256 of the lines before the decision is not the recorded one"
 
 
-def _differences(lines: Sequence[bytes], snapshot: Path, folders: Sequence[Path]) -> Iterator[str]:
+def _differences(lines: Sequence[bytes], recorded: Recorded, snapshot: Path, folders: Sequence[Path]) -> Iterator[str]:
     """The lines that a new evaluation writes differently, the first few of them."""
-    header = json.loads(lines[0])
     shown = 0
     with TemporaryDirectory(prefix="arguard-") as spool:
-        for number, (old, new) in enumerate(zip_longest(lines, _again(header, snapshot, folders, Path(spool))), start=1):
+        for number, (old, new) in enumerate(zip_longest(lines, _again(recorded, snapshot, folders, Path(spool))), start=1):
             if old != new:
                 shown += 1
                 if shown <= 5:
-                    yield f"line {number}: recorded {_short(old)}\n          evaluated {_short(new)}"
+                    start = max(0, _same(old or b"", new or b"") - _BEFORE)
+                    yield f"line {number}: recorded  {_short(old, start)}\n  evaluated {_short(new, start)}"
     if shown > 5:
         yield f"and {shown - 5} more lines"
 
 
-def _again(header: Mapping[str, Json], snapshot: Path, folders: Sequence[Path], spool: Path) -> list[bytes]:
+def _again(recorded: Recorded, snapshot: Path, folders: Sequence[Path], spool: Path) -> list[bytes]:
+    options = recorded.options
+    request = Request(snapshot=snapshot, packs=folders, options=options, outputs=(), query_timeout=120.0, quiet=True)
+    with open_source(request, spool) as source, VerdictStore(spool) as store:
+        job = prepare(options, load_packs(folders), source, recorded.occasion)
+        return b"".join(native.render(scan(job, source, store))).splitlines(keepends=True)
+
+
+def _recorded(line: bytes, file: Path) -> Recorded:
+    """The options and times of the scan line; raises InputError where they cannot be used."""
+    header = json.loads(line)
     try:
-        options = _options(header["options"])
         occasion = Occasion(
             now=datetime.fromisoformat(header["as_of"]),
             printed=datetime.fromisoformat(header["run_time"]),
             commit=str(header.get("commit") or ""),
             ci_run=str(header.get("ci_run") or ""),
         )
+        return Recorded(options=_options(header["options"]), occasion=occasion)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError([Problem(file="result", line=1, column=1, text=f"the scan line is damaged ({error})")]) from None
-    request = Request(snapshot=snapshot, packs=folders, options=options, outputs=(), query_timeout=120.0, quiet=True)
-    with open_source(request, spool) as source, VerdictStore(spool) as store:
-        job = prepare(options, load_packs(folders), source, occasion)
-        return b"".join(native.render(scan(job, source, store))).splitlines(keepends=True)
+        text = f"the scan line is damaged ({type(error).__name__}: {error})"
+        raise InputError([Problem(file=str(file), line=1, column=1, text=text)], hint=_HINT) from None
 
 
 def _options(recorded: Mapping[str, Json]) -> Options:
     fail_on = recorded["fail_on"]
     return Options(
-        policies=tuple(recorded["policies"]),
-        profile=recorded["profile"],
+        policies=_texts(recorded["policies"]),
+        profile=_texts([recorded["profile"]])[0],
         params=dict(recorded["params"]),
-        subscriptions=tuple(recorded["subscriptions"]),
+        subscriptions=_texts(recorded["subscriptions"]),
         fail_on=None if fail_on == "never" else Severity.parse(fail_on),
         as_of=recorded["as_of"],
         max_age_hours=float(recorded["max_age_hours"]),
@@ -108,6 +125,20 @@ def _options(recorded: Mapping[str, Json]) -> Options:
     )
 
 
-def _short(line: bytes | None) -> str:
-    text = "(nothing)" if line is None else line.decode("utf-8", "replace").rstrip("\n")
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+def _texts(values: Json) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise TypeError(f"{json.dumps(values)} is no list of texts")
+    return tuple(values)
+
+
+def _same(old: bytes, new: bytes) -> int:
+    """How many bytes two lines begin with in common."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
+
+
+def _short(line: bytes | None, start: int) -> str:
+    """A line from shortly before the first difference on."""
+    text = "(nothing)" if line is None else line[start:].decode("utf-8", "replace").rstrip("\n")
+    before = "..." if line is not None and start else ""
+    return before + (text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

@@ -59,7 +59,7 @@ def test_plain_has_no_escape_at_all(canonical_scan: ScanResult) -> None:
         ("interrupted", "INTERRUPTED  exit 130  the scan was interrupted; this report is partial"),
         ("bug", "BUG  exit 70  the scan did not end as it should; this report is partial"),
         ("nothing", "NOTHING TO JUDGE  exit 0  there was nothing to judge: every population is proven empty"),
-        ("inapplicable", "PASS  exit 0  nothing blocks; of 1 row 1 are not applicable"),
+        ("inapplicable", "PASS  exit 0  nothing blocks; of 1 row 1 not applicable"),
         ("healthy", "PASS  exit 0  nothing blocks; of 1 row 1 pass"),
     ],
 )
@@ -112,8 +112,7 @@ def test_why_and_fix_stand_once_for_each_policy(canonical_scan: ScanResult) -> N
 
 def test_one_cause_with_many_findings_is_said_first(canonical_scan: ScanResult) -> None:
     told = text(canonical_scan)
-    assert "  1 cause -> 2 findings of ABK101\n    /subscriptions/11111111" in told
-    assert "locks/do-not-delete\n" in told
+    assert "  lock do-not-delete on subscription sub-1  ->  2 findings of ABK101\n" in told
 
 
 def test_many_causes_are_counted(build: Build, info: PolicyInfo, row: Finding) -> None:
@@ -123,7 +122,7 @@ def test_many_causes_are_counted(build: Build, info: PolicyInfo, row: Finding) -
         for number in "ab"
     ]
     told = text(build([(info, rows, [])]))
-    assert told.count("1 cause -> 2 findings of ABK101") == 10
+    assert told.count("  ->  2 findings of ABK101") == 10
     assert "and 2 more causes" in told
 
 
@@ -133,7 +132,7 @@ def test_causes_beyond_the_limit_are_not_kept(
     monkeypatch.setattr("reporters.console_digest._CAUSES", 1)
     rows = [replace(row, verdict=Verdict.FAIL, subject=f"{cause}{number}", cause=cause) for cause in "xy" for number in "123"]
     told = text(build([(info, rows, [])]))
-    assert told.count("1 cause -> 3 findings") == 1
+    assert told.count("  ->  3 findings of ABK101") == 1
 
 
 def test_fifty_findings_are_listed_and_the_rest_is_counted(build: Build, info: PolicyInfo, row: Finding) -> None:
@@ -141,7 +140,7 @@ def test_fifty_findings_are_listed_and_the_rest_is_counted(build: Build, info: P
     told = text(build([(info, rows, [])]))
     assert told.count("    x web01 s") == 50
     assert "and 80 more; -o native=FILE holds every row" in told
-    assert "(130 findings)" in told
+    assert "  (130)\n" in told
 
 
 def test_the_list_is_shared_among_the_policies(build: Build, info: PolicyInfo, row: Finding) -> None:
@@ -151,7 +150,7 @@ def test_the_list_is_shared_among_the_policies(build: Build, info: PolicyInfo, r
         parts.append((this, [replace(row, policy=this.id, verdict=Verdict.FAIL, subject=f"s{one}") for one in range(9)], []))
     told = text(build(parts))
     assert told.count("    x web01 s") == 50
-    assert "ABK115  Restore point groups carry no lock  (9 findings)" in told
+    assert "ABK115  Restore point groups carry no lock  (9)" in told
     assert "and 9 more; -o native" in told
 
 
@@ -160,17 +159,18 @@ def test_undecided_rows_and_gaps_are_counted_too(build: Build, info: PolicyInfo,
     gaps = [Gap(reason=Reason.FAILED, table=f"t{number:02}", subscription=f"sub{number}", text="x") for number in range(22)]
     many = [Gap(reason=Reason.DENIED, table="locks", subscription=f"sub{number}", text="403") for number in range(8)]
     told = text(build([(info, rows, sorted([*gaps, *many]))]))
-    assert "9 rows not decided  ABK101" in told
-    assert "    and 4 more\n" in told
+    assert "MISSING  9 rows not decided" in told
+    assert "      and 4 more\n" in told
     assert "and 3 more gaps; -o native=FILE holds all" in told
     assert "subscriptions sub0, sub1, sub2, sub3, sub4 and 3 more" in told
     assert "Do   Azure returned no value here" in told
-    assert told.count("Do   See the log") == 1
+    assert told.count("Do   Run again; --log-file") == 1
 
 
 def test_an_undecided_row_without_a_reason_gets_no_advice(build: Build, info: PolicyInfo, row: Finding) -> None:
     told = text(build([(info, [replace(row, verdict=Verdict.UNKNOWN)], [])]))
-    assert "UNKNOWN: the row could not be decided." in told
+    assert "  UNKNOWN  1 row not decided" in told
+    assert "? web01: the row could not be decided." in told
     assert "Do   " not in told
 
 
@@ -192,7 +192,9 @@ def test_waivers_beyond_ten_are_counted(build: Build, info: PolicyInfo, row: Fin
 
 def test_scope_source_time_and_changes_are_said(canonical_scan: ScanResult) -> None:
     told = text(canonical_scan, width=120)
-    assert "2 subscriptions, proven (listed, each one must answer), management groups contoso" in told
+    assert (
+        "2 subscriptions, proven (listed, each one must answer), management groups contoso\n             sub-1, sub-2\n" in told
+    )
     assert "the snapshot's own time: not a statement about today" in told
     assert "max_disk_gib = 32768 (profile) in ABK501" in told
     assert "ABK701 (evidence, parameter:proxy)" in told
@@ -228,11 +230,10 @@ def test_folded_text_loses_no_word(words: list[str], canonical_scan: ScanResult)
     reason = " ".join(words)
     result = replace(canonical_scan, decision=replace(canonical_scan.decision, reasons=(reason,)))
     lines = text(result, width=80).split("\n")
-    start = next(number for number, line in enumerate(lines) if line.startswith("Reasons: "))
-    end = lines.index("", start)
+    start = next(number for number, line in enumerate(lines) if line.startswith("  Reasons"))
+    end = next(number for number, line in enumerate(lines) if line.startswith("  Judged"))
     told = lines[start:end]
-    expected = f"Reasons: {reason}.".split()
-    assert " ".join(told).split() == expected
+    assert " ".join(told).split() == ["Reasons", *reason.split()]
     assert all(cell_len(line) <= 80 for line in told)
 
 
@@ -241,6 +242,46 @@ def test_a_wide_script_is_measured_in_columns(canonical_scan: ScanResult) -> Non
     assert all(cell_len(line) <= 80 for line in text(result, width=80).split("\n") if "日本" in line)
 
 
-def test_ids_are_never_folded(canonical_scan: ScanResult) -> None:
-    long = f"      {next(canonical_scan.findings.of('ABK101')).resource.display_id}"
-    assert long in text(canonical_scan, width=80).split("\n")
+def test_an_empty_scope_lists_no_subscription(canonical_scan: ScanResult) -> None:
+    info = canonical_scan.info
+    empty = replace(canonical_scan, info=replace(info, scope=replace(info.scope, expected=(), management_groups=())))
+    assert "  Scope      0 subscriptions, proven (listed, each one must answer)\n  Source" in text(empty)
+
+
+def test_a_finding_says_where_its_resource_is(canonical_scan: ScanResult) -> None:
+    assert "\n      sub-1 / RG-App / virtualMachines/group1\n" in text(canonical_scan, width=80)
+
+
+def test_nothing_is_wider_than_the_terminal_but_links_and_hostile_words(canonical_scan: ScanResult) -> None:
+    wide = [line for line in text(canonical_scan, width=80).split("\n") if cell_len(line) > 80]
+    assert all("https://" in line or "u202e" in line for line in wide)
+
+
+@pytest.mark.parametrize(
+    ("fix", "lines"),
+    [
+        ("1. Look at it\n   closely.\n2. Mend it.\n", ["    Fix  1. Look at it closely.", "         2. Mend it."]),
+        ("Just\nmend it.", ["    Fix  Just mend it."]),
+        ("- one\n- two\n  more", ["    Fix  - one", "         - two more"]),
+        ("1. Mend it.\n\n", ["    Fix  1. Mend it.", "    See  "]),
+        ("10. " + "word " * 20, ["    Fix  10. " + "word " * 12 + "word", "             word"]),
+    ],
+)
+def test_a_fix_is_folded_anew_step_by_step(fix: str, lines: list[str], build: Build, info: PolicyInfo, row: Finding) -> None:
+    told = text(build([(replace(info, fix=fix), [replace(row, verdict=Verdict.FAIL)], [])]), width=80)
+    assert "\n".join(lines) in told
+
+
+def test_what_is_missing_names_subscription_and_consequence(build: Build, info: PolicyInfo, row: Finding) -> None:
+    unknown = replace(row, verdict=Verdict.UNKNOWN, reason=Reason.MISSING)
+    known = row.resource.subscription
+    gaps = [
+        Gap(reason=Reason.DENIED, table="t", subscription=known, text="403", counts=False),
+        Gap(reason=Reason.FAILED, table="t", subscription="other", text="500"),
+    ]
+    result = build([(info, [unknown], gaps)])
+    harmless = replace(result.policies[0], counts=replace(result.policies[0].counts, hiding=0))
+    told = text(replace(result, policies=[harmless]))
+    assert f"subscription sub-1 ({known})\n    missing for ABK101; cannot change the decision\n" in told
+    assert "subscription other\n    missing for ABK101\n" in told
+    assert "(1)\n      cannot change the decision\n      ? web01" in told
