@@ -20,11 +20,15 @@ from scanner.views import VIEWS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """A row with its side data and parameters. `trouble` says what side data could not be told, if any."""
+    """A row with its side data and parameters. `trouble` says what side data could not be told, if any.
+
+    `unmatched` names what the row has nothing to match on: its null is no answer, so that `optional` does not excuse it.
+    """
 
     row: Row
     view: Mapping[str, Json]
     trouble: Undecided | None = None
+    unmatched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +67,23 @@ def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: dateti
     for row in page:
         view: dict[str, Json] = {**row, "params": asked.params}
         trouble = None
+        unmatched = set()
         for side in sides:
+            name, key = side.attach.name, _wanted(side.attach, row)
             try:
                 _expect_answer(side, row)
-                view[side.attach.name] = _find(side, row, asked.params, now)
+                view[name] = _find(side, key, asked.params, now) if key else None
             except Undecided as undecided:
                 trouble = trouble or undecided
-        yield Joined(row=row, view=view, trouble=trouble)
+            unmatched |= set() if key else {name}
+        yield Joined(row=row, view=view, trouble=trouble, unmatched=frozenset(unmatched))
+
+
+def _wanted(spec: Attach, row: Row) -> tuple[str, ...] | None:
+    """What a row is matched on: its texts, or the ARM id that locks are to cover; None where it lacks one of them."""
+    columns = [spec.covering] if spec.how == "covering" else [column for _, column in spec.on]
+    key = _key(row, columns) or ("",)
+    return key if all(key) and (spec.how != "covering" or is_arm_id(key[0])) else None
 
 
 def _expect_answer(side: Side, row: Row) -> None:
@@ -86,18 +100,11 @@ def _expect_answer(side: Side, row: Row) -> None:
             raise Undecided(Reason.SIDE_DENIED, f"{spec.source} holds an object without what it is matched on")
 
 
-def _find(side: Side, row: Row, params: Mapping[str, Json], now: datetime) -> Json:
-    """The attached value; None where the row has nothing to match on, so that whoever reads it finds it missing.
-
-    "Nothing" is what is no text, or no ARM id where locks are to cover it.
-    """
+def _find(side: Side, key: tuple[str, ...], params: Mapping[str, Json], now: datetime) -> Json:
+    """The attached value: every match, or the only one; None where there is none."""
     spec = side.attach
     if spec.how == "covering":
-        scope = row.get(spec.covering)
-        return _covering(side, canonical(scope)) if isinstance(scope, str) and is_arm_id(canonical(scope)) else None
-    key = _key(row, [column for _, column in spec.on])
-    if key is None:
-        return None
+        return _covering(side, key[0])
     found = side.items.get(key, [])
     if spec.how == "many":
         for item in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -63,9 +63,9 @@ class _Reader:
         policy = self.asked.policy
         try:
             self._expect_seen(joined, answered)
-            if policy.applies and not self._truth(policy.applies.when, joined.view):
+            if policy.applies and not self._truth(policy.applies.when, joined):
                 return _Judgement(verdict=Verdict.NOT_APPLICABLE, message=policy.applies.because)
-            if self._truth(policy.assertion, joined.view, self.optional):
+            if self._truth(policy.assertion, joined, self.optional):
                 return _Judgement(verdict=Verdict.PASS)
         except Undecided as undecided:
             return _Judgement(verdict=Verdict.UNKNOWN, message=undecided.text, reason=undecided.reason)
@@ -84,14 +84,14 @@ class _Reader:
         if joined.trouble:
             raise joined.trouble
 
-    def _truth(self, expression: Expression, view: Mapping[str, Json], optional: Sequence[Path] = ()) -> bool:
+    def _truth(self, expression: Expression, joined: Joined, optional: Sequence[Path] = ()) -> bool:
         for path in sorted(expression.reads, key=path_text):
-            hole = first_missing(view, path, optional)
+            hole = first_missing(joined.view, path, () if path[0] in joined.unmatched else optional)
             if hole is not None:
                 raise Undecided(Reason.MISSING, f"{path_text(hole)} is missing or null")
-            if _holds_redacted(read(view, path)):
+            if _holds_redacted(read(joined.view, path)):
                 raise Undecided(Reason.REDACTED, f"{path_text(path)} was redacted as a secret")
-        return expression.truth(view)
+        return expression.truth(joined.view)
 
     def subject(self, joined: Joined) -> str:
         """What inside the resource the row is about, lower case for identity."""
@@ -103,7 +103,7 @@ class _Reader:
         policy = self.asked.policy
         for entry in policy.severity_when:
             try:
-                if self._truth(entry.when, joined.view):
+                if self._truth(entry.when, joined):
                     return entry.severity
             except Undecided:
                 return policy.info.highest

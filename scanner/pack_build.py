@@ -58,8 +58,8 @@ def build_policy(written: Written[PolicyFile], around: Surroundings, *, problems
     subject = compiler.compiled(compile_template, "subject")
     cause = compiler.compiled(compile_expression, "cause")
     applies, severity_when = compiler.applies(), compiler.severity_when()
-    optional = _optional(written, assertion) if assertion else ()
-    problems.extend([*wrong, *wrong_attach, *_resource(written, compiler.names), *compiler.problems, *optional])
+    of_assert = [*_constant(written, assertion), *_optional(written, assertion)] if assertion else []
+    problems.extend([*wrong, *wrong_attach, *_resource(written, compiler.names), *compiler.problems, *of_assert])
     if len(problems) > before or query is None or assertion is None or message is None:
         return None
     return Policy(
@@ -165,6 +165,12 @@ class _Compiler:
             for number, entry in enumerate(self.written.spec.severity_when)
         )
         return tuple(SeverityWhen(when=when, severity=severity) for when, severity in found if when)
+
+
+def _constant(written: Written[PolicyFile], assertion: Expression) -> Iterable[Problem]:
+    """An assertion that looks at no row says the same of all of them: such a policy is always green, or never."""
+    if all(path[0] == "params" for path in assertion.reads):
+        yield written.problem(("assert",), "reads neither a column nor attached data, so that every row gets the same verdict")
 
 
 def _optional(written: Written[PolicyFile], assertion: Expression) -> Iterable[Problem]:

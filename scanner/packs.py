@@ -29,7 +29,7 @@ def load(folders: Sequence[Path], *, cases: bool = False) -> tuple[Pack, ...]:
     problems.extend(_repeated(sources))
     packs = [_build(source, source.pack, problems) for source in sources if source.pack]
     if problems:
-        raise InputError(problems, hint="Nothing was run. Mend the files above; `arguard lint` checks them again.")
+        raise InputError(problems, hint="nothing was run; mend the files above and run again")
     return tuple(packs)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from scanner.errors import UsageError
 from scanner.model import Json, Options, PolicyInfo
-from scanner.policy import Pack, Parameter, Policy, Query
+from scanner.policy import Attach, Pack, Parameter, Policy, Query
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -73,7 +73,7 @@ def make_plan(packs: Sequence[Pack], options: Options, offers: frozenset[str] = 
             asked.append(Asked(policy=policy, info=info, params=values))
     if problems:
         raise UsageError("\n".join(dict.fromkeys(problems)))
-    asked.sort(key=lambda one: one.policy.id)
+    asked = sorted(_strict(asked), key=lambda one: one.policy.id)
     waiting.sort(key=lambda one: one.info.id)
     return Plan(populations=_share(asked), waiting=tuple(waiting))
 
@@ -120,13 +120,27 @@ def _share(asked: Sequence[Asked]) -> tuple[Population, ...]:
     groups: dict[tuple[str, tuple[str, ...]], list[Asked]] = {}
     for one in asked:
         groups.setdefault((one.policy.query.digest, one.policy.query.key), []).append(one)
-    return tuple(Population(query=_strictest(group), asked=tuple(group)) for group in groups.values())
+    return tuple(Population(query=group[0].policy.query, asked=tuple(group)) for group in groups.values())
 
 
-def _strictest(group: Sequence[Asked]) -> Query:
-    """One of the equal queries: the one that must be answered as a whole, if any policy says so."""
-    queries = [one.policy.query for one in group]
-    return next((query for query in queries if query.spans == "scope"), queries[0])
+def _strict(asked: Sequence[Asked]) -> list[Asked]:
+    """The policies with every query asked as strictly as any of them needs: equal queries share one answer."""
+    queries = [query for one in asked for query in (one.policy.query, *(spec.query for spec in one.policy.attach)) if query]
+    whole = {query.digest for query in queries if query.spans == "scope"}
+
+    def strict(query: Query) -> Query:
+        return replace(query, spans="scope") if query.digest in whole else query
+
+    def attached(spec: Attach) -> Attach:
+        return replace(spec, query=strict(spec.query)) if spec.query else spec
+
+    return [
+        replace(
+            one,
+            policy=replace(one.policy, query=strict(one.policy.query), attach=tuple(map(attached, one.policy.attach))),
+        )
+        for one in asked
+    ]
 
 
 def _is_selected(policy: Policy, options: Options) -> bool:

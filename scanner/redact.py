@@ -5,8 +5,8 @@ safe side: an assertion that reads a redacted value is unknown, never green, whi
 
 By name, compared without case, `-`, `_`, `.`, blanks, and trailing words such as `Value` or digits:
 
-* names that end in password, secret, token, connection string and the like, `sas`, `pwd`, `customData`, `commandToExecute`,
-  `protectedSettings`: texts, objects and lists are redacted whole;
+* names that end in password, secret, token, connection string and the like, `sas`, `pwd`, `pass`, `customData`,
+  `commandToExecute`, `protectedSettings`: texts, objects and lists are redacted whole;
 * names that end in the word `key`, and the plurals `keys` and `secrets`: texts are redacted, also inside a list, and so are
   the texts of an entry of `secrets`, but for its `name` and `id`; other objects are searched, because policies read
   `diskEncryptionKey.secretUrl`. Addresses (`https://`), ARM ids and the permission words of a key vault's access policies
@@ -16,13 +16,13 @@ By name, compared without case, `-`, `_`, `.`, blanks, and trailing words such a
 
 Numbers, booleans, null, "" and empty containers under such names stay: they hold no secret and policies may need them.
 By shape, wherever a text stands: SAS signatures, account keys and passwords in connection strings, PEM, JWT, bearer
-tokens, credentials inside an address. A text that is itself JSON is searched as JSON.
+tokens, basic credentials, credentials and keys inside an address. A text that is itself JSON is searched as JSON.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import orjson
@@ -65,9 +65,9 @@ _WHOLE = (
     ("customdata", "data"),
     ("userdata", "data"),
 )
-_WHOLE_WORDS = {"pwd": "password", "sas": "sas"}
+_WHOLE_WORDS = {**dict.fromkeys(("pwd", "pw", "pass", "passcode", "psk"), "password"), "sas": "sas"}
 _LOWER_KEYS = re.compile(
-    r"(?:access|account|admin|api|client|function|host|master|primary|private|secondary|shared|signing|storage|subscription|workspace)key$"
+    r"(?:access|account|admin|api|auth|client|function|host|license|master|primary|private|secondary|shared|signing|storage|subscription|workspace)key$"
 )
 _NO_SECRET_KEY = frozenset(
     {"public", "partition", "sort", "routing", "group", "row", "foreign", "sku", "cache", "natural", "display"}
@@ -84,14 +84,17 @@ _PERMISSIONS = frozenset(
 _SHAPES = re.compile(
     r"(?P<pem>-----BEGIN [A-Z0-9 ]+-----)"
     r"|(?P<jwt>(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]++\.eyJ[A-Za-z0-9_-]++\.)"
-    r"|(?P<token>(?i:(?<![a-z])bearer\s{1,4}[a-z0-9._~+/=-]{16}))"
+    r"|(?P<token>(?i:(?<![a-z])bearer\s{1,4}[a-z0-9._~+/=-]{16}"
+    r"|[?&](?:code|token|(?:(?:access|api|subscription)[-_]?)?(?:key|token))(?:=|%3d)[^&\s]{8}))"
+    r"|(?P<credential>(?i:(?<![a-z])basic\s{1,4}[a-z0-9+/]{20}))"
     r"|(?P<sas>(?i:(?<![a-z])sig(?:=|%3d)))"
     r"|(?P<connection>(?i:(?:accountkey|accesskey|accesssignature|password|passwd|pwd|secret)\s{0,4}=\s{0,4}[^\s;=]))"
     r"|(?P<password>://[^/\s:@]++:[^/\s@]++@)"
 )
 _SHAPE_SIGNS = ("=", "%3", "@", "eyJ", "-----BEGIN ")
-"""Every shape but the bearer token holds one of these; most texts hold none, and looking for them is cheap."""
-_SHAPE_KINDS = {"connection": "connection string"}
+"""Every shape but those of `_SHAPE_WORDS` holds one of these; most texts hold none, and looking for them is cheap."""
+_SHAPE_WORDS = ("bearer", "basic")
+_SHAPE_KINDS = {"connection": "connection string", "credential": "password"}
 
 
 def is_redacted(value: Json) -> bool:
@@ -99,6 +102,18 @@ def is_redacted(value: Json) -> bool:
     if isinstance(value, str):
         return f'"{MARK}"' in value
     return isinstance(value, Mapping) and MARK in value
+
+
+def redacted_paths(value: Json, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every member that a redacted value replaced a secret in; elements of a list have the path of the list."""
+    if is_redacted(value):
+        yield path
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield from redacted_paths(member, (*path, name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from redacted_paths(item, path)
 
 
 def redact(value: Json) -> Json:
@@ -181,7 +196,7 @@ def _harmless(text: str) -> bool:
 def _text(text: str, depth: int) -> Json:
     """A text that is JSON is searched as JSON; then the shape of the whole decides."""
     text = _embedded(text, depth) if text.lstrip()[:1] in ("{", "[") else text
-    if not any(sign in text for sign in _SHAPE_SIGNS) and "bearer" not in text.lower():
+    if not any(sign in text for sign in _SHAPE_SIGNS) and not any(word in text.lower() for word in _SHAPE_WORDS):
         return text
     shape = _SHAPES.search(text)
     if shape is None:

@@ -239,3 +239,20 @@ def test_the_first_trouble_is_the_reason_when_several_side_sources_are_silent() 
         "evidence": an_answer((), "evidence", answered=frozenset()),
     }
     assert judge(policy, a_row(), sides).reason is Reason.AMBIGUOUS
+
+
+@pytest.mark.parametrize("key", [None, "", " /", 5])
+def test_that_a_row_has_nothing_to_match_on_is_no_answer_and_optional_does_not_excuse_it(key: Json) -> None:
+    proof = one_of("evidence", name="proof", on=(("id", "vm"),))
+    policy = a_policy(assertion="proof == `null`", optional=("proof",), attach=(proof,))
+    side = {"evidence": an_answer((), "evidence")}
+    assert judge(policy, a_row(vm=VM), side).verdict is Verdict.PASS
+    finding = judge(policy, a_row(vm=key), side)
+    assert (finding.verdict, finding.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+def test_a_row_with_nothing_to_match_on_is_still_not_applicable() -> None:
+    proof = one_of("evidence", name="proof", on=(("id", "vm"),))
+    policy = a_policy(assertion="proof.ok", applies="!gone", attach=(proof,))
+    finding = judge(policy, a_row(gone=True), {"evidence": an_answer((), "evidence")})
+    assert finding.verdict is Verdict.NOT_APPLICABLE

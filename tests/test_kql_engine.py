@@ -437,3 +437,13 @@ def test_it_runs_from_any_kind_of_program_and_prints_nothing_of_its_own(how: str
     command = [sys.executable, *arguments]
     done = subprocess.run(command, input=PROGRAM, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "before\n1\n", "")
+
+
+def test_what_arg_holds_in_lower_case_is_found_in_any_spelling(engine: Engine, spool: Path) -> None:
+    row = vm(type="Microsoft.Compute/virtualMachines", subscriptionId="S1", location="WestEurope", tenantId="T")
+    query = (
+        "resources | where type == 'microsoft.compute/virtualmachines' and location == 'westeurope' and tenantId == 't'"
+        " | join kind=inner (resources | where subscriptionId == 's1' | project subscriptionId) on subscriptionId"
+        " | project id, name"
+    )
+    assert ask(engine, spool, query, resources=[row]) == [{"id": VM, "name": "Web01"}]

@@ -122,6 +122,8 @@ ASSERT = "size <= params.max_size && length(disks[?gib > `1`]) == `0` && status.
         ),
         (P, ASSERT, "size == params", f"{P}:18:17: assert: `params` is read by name, as in params.max_size"),
         (P, ASSERT, "size == params.max_siz", f"{P}:18:24: assert: there is no parameter 'max_siz'; did you mean 'max_size'?"),
+        (P, ASSERT, "'`true`'", f"{P}:18:9: assert: reads neither a column nor attached data, so that every row gets the same"),
+        (P, ASSERT, "params.max_size == `1`", f"{P}:18:9: assert: reads neither a column nor attached data"),
         (P, ASSERT, "size ==", f"{P}:18:16: assert: not JMESPath: the expression ends too early"),
         (P, ASSERT, "size == `1` || ]", f"{P}:18:24: assert: not JMESPath: unexpected ']'"),
         (P, ASSERT, "state >= '2.7'", f"{P}:18:9: assert: texts have no order here"),

@@ -8,8 +8,8 @@ import pytest
 from scanner.errors import UsageError
 from scanner.model import Json, Options
 from scanner.plan import Plan, make_plan, resolve, typed
-from scanner.policy import Pack, Parameter, Policy
-from tests.conftest import a_pack, a_policy, a_query
+from scanner.policy import Attach, Pack, Parameter, Policy
+from tests.conftest import a_pack, a_policy, a_query, one_of
 
 
 def plan(*policies: Policy, offers: frozenset[str] = frozenset(), **options: Any) -> Plan:
@@ -163,3 +163,15 @@ def test_a_name_like_no_other_gets_the_whole_list() -> None:
 def test_the_profile_of_one_pack_is_enough() -> None:
     other = a_pack(a_policy("XYZ001", query=a_query("x")), id="q")
     assert len(make_plan([a_pack(limited(), profiles={"article": {}}), other], Options(profile="article")).asked) == 2
+
+
+def test_equal_queries_are_asked_as_their_strictest_policy_needs_whatever_their_key_and_place() -> None:
+    joined = Attach(name="all", source="q", how="many", on=(("id", "id"),), query=a_query("q"))
+    policies = [
+        a_policy("ABK001", query=a_query("q")),
+        a_policy("ABK002", query=a_query("q", key=("id", "name"), spans="scope")),
+        a_policy("ABK003", query=a_query("other"), attach=(joined, one_of("arm_locks"))),
+    ]
+    asked = make_plan([a_pack(*policies)], Options()).asked
+    assert [one.policy.query.spans for one in asked] == ["scope", "scope", "subscription"]
+    assert [spec.query and spec.query.spans for spec in asked[2].policy.attach] == ["scope", None]

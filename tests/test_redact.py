@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.model import Json
-from scanner.redact import KINDS, MARK, MAX_DEPTH, is_redacted, redact
+from scanner.redact import KINDS, MARK, MAX_DEPTH, is_redacted, redact, redacted_paths
 
 SECRET = "Hunter2-planted-Zq9"  # noqa: S105 - a planted one
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
@@ -29,6 +29,10 @@ SECRET_NAMES = [
     ("passphrase", "password"),
     ("pwd", "password"),
     ("sqlPwd", "password"),
+    ("DB_PASS", "password"),
+    ("passcode", "password"),
+    ("rootPw", "password"),
+    ("vpnPsk", "password"),
     ("credentials", "password"),
     ("clientSecret", "secret"),
     ("secret", "secret"),
@@ -55,6 +59,8 @@ KEY_NAMES = [
     "APIKey",
     "storageaccountkey",
     "x-functions-key",
+    "authkey",
+    "licensekey",
 ]
 
 
@@ -140,6 +146,10 @@ SHAPES = [
     (f"id_token {JWT}", "jwt"),
     ("Authorization: Bearer abcdefghijklmnop1234", "token"),
     ("https://user:pass@host/x", "password"),
+    ("https://x.azurewebsites.net/api/f?code=abcdefgh12==", "token"),
+    ("https://x/?a=1&subscription-key=abcdefgh12", "token"),
+    ("https://x/?access_token%3dabcdefgh12", "token"),
+    ("Basic aHVudGVyMjpodW50ZXIyOmg=", "password"),
 ]
 
 
@@ -150,7 +160,18 @@ def test_a_text_shaped_like_a_secret_is_redacted_under_any_name(text: str, kind:
 
 
 @pytest.mark.parametrize(
-    "text", ["design=round", "https://host:8080/a@b", "eyJhbGciOi", "key = value", "{not json", "[1, 2]", "bearer of news"]
+    "text",
+    [
+        "design=round",
+        "https://host:8080/a@b",
+        "eyJhbGciOi",
+        "key = value",
+        "{not json",
+        "[1, 2]",
+        "bearer of news",
+        "a?code=404",
+        "Basic load balancer",
+    ],
 )
 def test_ordinary_texts_stay(text: str) -> None:
     assert redact({"notes": text}) == {"notes": text}
@@ -270,3 +291,12 @@ def test_no_planted_secret_survives(value: Json) -> None:
 def test_the_depth_limit_is_far_above_what_azure_returns() -> None:
     value = nested(MAX_DEPTH - 1, {"size": 1})
     assert redact(value) == value
+
+
+def test_where_secrets_were_taken_out() -> None:
+    row = {
+        "id": "x",
+        "properties": {"env": [{"name": "DB_PASS", "value": SECRET}, [{"pwd": SECRET}]], "a": "?code=" + SECRET},
+    }
+    paths = {("properties", "env", "value"), ("properties", "env", "pwd"), ("properties", "a")}
+    assert set(redacted_paths(redact(row))) == paths

@@ -44,6 +44,9 @@ COLUMNS: dict[str, ColumnType] = {
 }
 """The columns of every table, in order; ARG takes them in this case only."""
 
+LOWER_CASE = frozenset({"type", "location", "subscriptionId", "tenantId"})
+"""The standard columns that ARG holds in lower case everywhere, whatever the case of an id."""
+
 JOIN_KINDS = ("innerunique", "inner", "leftouter", "fullouter")
 UNION_KINDS = ("inner", "outer")
 MAX_JOINS = 3

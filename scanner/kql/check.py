@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import cast
@@ -22,6 +23,8 @@ from scanner.model import ColumnType
 _LONGEST = 64 * 1024
 _DEEPEST = 40
 """The parser of the grammar needs a stack frame for every rule of every bracket."""
+
+_ESCAPE = re.compile(r"(?s)\\(.)")
 
 _ADVICE = {
     "datetime": "project tostring(...) of it, or an age such as datetime_diff('hour', now(), ...)",
@@ -84,6 +87,18 @@ def _token_problem(token: Token) -> str:
         return f"the character {token.text!a} outside a string: only plain ASCII has a meaning here"
     if any(mark in token.text for mark in "\u2028\u2029\0"):
         return "a line separator or NUL character that editors do not show: delete it"
+    return _spelling_problem(token.text.strip("[]")) if token.kind in {"string", "bracket"} else ""
+
+
+def _spelling_problem(literal: str) -> str:
+    """Spellings of text that Kusto decodes and the offline engine takes as they stand, so that they match nothing there."""
+    if literal.startswith(("h", "H", "```", "~~~")):
+        return f"`{literal[:12]}`: write this text in plain quotes, without h, ``` or ~~~"
+    escapes = [] if literal.startswith("@") else _ESCAPE.findall(literal)
+    if odd := next((mark for mark in escapes if mark not in "\\'\"nrt"), None):
+        return (
+            f"the escape `\\{odd}` is not read alike everywhere: write the character itself, or a regular expression as @'...'"
+        )
     return ""
 
 

@@ -13,9 +13,6 @@ from scanner.kql.sources import refused_source
 from scanner.kql.steps import Frame, Survey, apply, put, scope, table
 from scanner.kql.syntax import Expr
 
-_SAME_CASE = frozenset({"subscriptionId", "tenantId", "type", "location"})
-"""Standard columns that ARG holds in one case everywhere."""
-
 
 def run(query: node.Query, survey: Survey, *, rows: bool) -> Frame:
     """The columns that a query yields; queries inside its expressions are left in `survey.pending`."""
@@ -51,6 +48,8 @@ def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
     """`join`: the keys checked, the columns of the right side added, renamed as Kusto does where a name is taken."""
     survey.joins.append(step.at)
     kind = _join_kind(step, survey)
+    if kind == "innerunique" and left.rows:
+        survey.tell(step.at, "a join of kind innerunique keeps one row per key and hides the others: use kind=inner")
     right = _side(step.right, survey, rows=False)
     if not step.on:
         survey.tell(step.at, "a join needs `on` with the columns to match")
@@ -140,7 +139,7 @@ def _is_name(value: Value) -> bool:
 
 
 def _one_case(value: Value) -> bool:
-    return value.lowered or (value.root is not None and value.root.column in _SAME_CASE)
+    return value.lowered or (value.root is not None and value.root.column in arg.LOWER_CASE)
 
 
 def _union(left: Frame, step: node.Union, survey: Survey) -> Frame:

@@ -29,6 +29,7 @@ Tell = Callable[[int, str], None]
 """Takes note of a problem at an offset."""
 
 _EQUAL = frozenset({"==", "=~", "in", "in~"})
+_ASKED = _EQUAL | {"has", "contains", "startswith", "endswith"}
 _EXACT = frozenset({"==", "!=", "<>", "in", "!in"})
 _COMPARE = frozenset({"==", "!=", "<>", "<", "<=", ">", ">=", "in", "!in", "between", "!between"})
 _ARITHMETIC = frozenset("+-*/%")
@@ -253,10 +254,10 @@ def _reachable(expr: node.Operation, value: Value, literal: node.Literal, scope:
     text = literal.text
     if value.lowered and expr.op in _EXACT and text != text.lower():
         scope.tell(literal.at, f"'{text}' never matches: the value is in lower case. Write '{text.lower()}' or use =~")
-    if value.root is None or value.root.column != "type" or expr.op not in _EQUAL:
+    if value.root is None or value.root.column != "type" or expr.op not in _ASKED:
         return
     home = HOMES.get(text.lower(), value.root.table)
     if text.lower() in ABSENT:
         scope.tell(literal.at, f"'{text}' is in no table of Azure Resource Graph: {ABSENT[text.lower()]}")
-    elif home != value.root.table:
+    elif expr.op in _EQUAL and home != value.root.table:
         scope.tell(literal.at, f"'{text}' is not in the table {value.root.table}: it is in {home}")

@@ -72,7 +72,7 @@ def table(name: node.Name, survey: Survey, *, rows: bool) -> Frame:
             kind=kind,
             root=Root(source=reading, table=known, column=title),
             exact=True,
-            lowered=title in {"type", "location", "subscriptionId", "tenantId"},
+            lowered=title in arg.LOWER_CASE,
         )
         for title, kind in arg.COLUMNS.items()
     }
@@ -116,14 +116,17 @@ def _narrow(test: Expr, frame: Frame, survey: Survey) -> None:
     for term in terms:
         if not isinstance(term, node.Operation) or term.op not in {"==", "=~", "in", "in~"}:
             continue
-        literals = [part for part in term.args if isinstance(part, node.Literal)]
-        others = [part for part in term.args if not isinstance(part, node.Literal)]
+        literals = [part for part in term.args if isinstance(part, node.Literal) and part.kind == "string"]
+        others = [part for part in term.args if part not in literals]
         quiet = Scope(columns=frame.columns, tell=_deaf, nested=_unheard)
         value = infer(others[0], quiet) if len(others) == 1 and literals else UNKNOWN
         if value.root is not None and value.root.column == "type":
             name, before = survey.asked[value.root.source]
             types = frozenset(literal.text.lower() for literal in literals)
-            survey.asked[value.root.source] = (name, types if before is None else before & types)
+            left = types if before is None else before & types
+            if not left:
+                survey.tell(term.at, "no row has this type: a condition before this one asks for another")
+            survey.asked[value.root.source] = (name, left)
 
 
 def _deaf(at: int, text: str) -> None:

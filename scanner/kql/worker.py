@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanner.kql.arg import COLUMNS
+from scanner.kql.arg import COLUMNS, LOWER_CASE
 from scanner.kql.functions import PROBE_ROW
 from scanner.model import Reason
 
@@ -115,15 +115,20 @@ def _quoted(name: str) -> str:
 
 
 def _load_statement(name: str) -> str:
-    """Text columns hold the text of whatever JSON stands there (Kusto strings have no null), dynamic ones the JSON itself."""
-    fields = ", ".join(
-        f"coalesce(json ->> '$.{column}', '') AS {_quoted(column)}"
-        if kind == "string"
-        else f"json -> '$.{column}' AS {_quoted(column)}"
-        for column, kind in COLUMNS.items()
-    )
+    """Text columns hold the text of whatever JSON stands there (Kusto strings have no null), dynamic ones the JSON itself.
+
+    What ARG holds in lower case is made so: a writer of snapshots may have kept ARM's spelling, and `type == '...'` would miss.
+    """
+    fields = ", ".join(f"{_loaded(column, kind)} AS {_quoted(column)}" for column, kind in COLUMNS.items())
     source = f"read_ndjson_objects(?, maximum_object_size = {_LARGEST_ROW})"
     return f"CREATE TABLE {_quoted(name)} AS SELECT {fields} FROM {source}"  # noqa: S608 - names of ARG's own tables and columns
+
+
+def _loaded(column: str, kind: str) -> str:
+    if kind != "string":
+        return f"json -> '$.{column}'"
+    text = f"coalesce(json ->> '$.{column}', '')"
+    return f"lower({text})" if column in LOWER_CASE else text
 
 
 def _check_types(relation: duckdb.DuckDBPyRelation, columns: Mapping[str, str]) -> None:

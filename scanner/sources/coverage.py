@@ -45,11 +45,11 @@ def answered_by(scope: Scope, gaps: Iterable[Gap], files: Sequence[FileModel]) -
 
 def file_gaps(scope: Scope, name: str, files: Sequence[FileModel]) -> tuple[Gap, ...]:
     """Why expected subscriptions are not covered by some files: at least one gap for each that is not."""
-    states = {one.id: one.state for one in scope.subscriptions}
-    dead = {one for one, state in states.items() if state.lower() not in LIVE_STATES}
+    states = {one.id: one.state for one in scope.subscriptions if one.state.lower() not in LIVE_STATES}
+    dead = states.keys()
     found = {
-        Gap(reason=Reason.SCOPE_DISABLED, table=name, subscription=one, text=f"the subscription is {states[one]}")
-        for one in dead
+        Gap(reason=Reason.SCOPE_DISABLED, table=name, subscription=one, text=f"the subscription is {state}")
+        for one, state in states.items()
     }
     found |= {_carried(name, gap) for file in files for gap in file.gaps if gap.subscription in {*scope.expected, ""} - dead}
     told = {gap.subscription for gap in found}

@@ -17,21 +17,26 @@ from scanner.errors import InputError, Problem
 from scanner.ids import lock_scope, subscription_of
 from scanner.model import Json, Scope
 from scanner.policy import SIDE_TABLES
-from scanner.redact import redact
+from scanner.redact import MARK, redact, redacted_paths
 from scanner.sources.manifest import FileModel
 from scanner.sources.manifest_file import Parsed
 from scanner.sources.rows import Declared, Problems, read_rows
 
 JsonObject: TypeAlias = dict[str, Json]
+_MARK = MARK.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """One file in the spool. `bad` names the subscriptions of objects that cannot be used, "" where it cannot be told."""
+    """One file in the spool. `bad` names the subscriptions of objects that cannot be used, "" where it cannot be told.
+
+    `hidden` holds where a secret was taken out: the resource type of the row (lower case) and the path of the member.
+    """
 
     path: Path
     rows: int
     bad: frozenset[str] = frozenset()
+    hidden: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +86,11 @@ def new_file(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-def write_row(out: IO[bytes], row: JsonObject) -> None:
-    """One row as one line."""
-    out.write(orjson.dumps(row) + b"\n")
+def write_row(out: IO[bytes], row: JsonObject) -> bytes:
+    """One row as one line, which is handed back."""
+    line = orjson.dumps(row) + b"\n"
+    out.write(line)
+    return line
 
 
 def _place(
@@ -106,18 +113,20 @@ def _take(place: tuple[Declared, str], out: Path, sort: Sorter, scope: Scope, pr
     found = Problems(name)
     expected = {*scope.expected, ""}
     bad: set[str] = set()
+    hidden: set[tuple[str, tuple[str, ...]]] = set()
     count = 0
     with new_file(out) as stream:
         for one in _sorted(declared, sort, found):
             if one.subscription not in expected:
                 continue
             if one.usable:
-                write_row(stream, one.row)
+                if _MARK in write_row(stream, one.row):
+                    hidden.update((str(one.row.get("type", "")).lower(), path) for path in redacted_paths(one.row))
                 count += 1
             else:
                 bad.add(one.subscription)
     problems += found.found
-    return Stored(path=out, rows=count, bad=frozenset(bad))
+    return Stored(path=out, rows=count, bad=frozenset(bad), hidden=frozenset(hidden))
 
 
 def _sorted(declared: Declared, sort: Sorter, problems: Problems) -> Iterator[Sorted]:
@@ -138,12 +147,15 @@ def sorter_of(table: str) -> Sorter:
 
 
 def _table_row(row: JsonObject) -> Sorted:
-    """A row of an ARG table. Rows above subscriptions (role definitions, say) have an empty `subscriptionId`: they stay."""
+    """A row of an ARG table, filed as answers are: by its id, since that is whom its verdict is about.
+
+    Rows above subscriptions (role definitions, say) have an empty `subscriptionId`: they stay.
+    """
     wrong = [name for name in ("id", "type") if not _is_text(row.get(name))]
     wrong += [] if isinstance(row.get("subscriptionId"), str) else ["subscriptionId"]
     if wrong:
         raise Refused(f"a row of an ARG table needs the texts id, type and subscriptionId; it lacks {', '.join(wrong)}")
-    return Sorted(row=row, subscription=row["subscriptionId"].lower() or subscription_of(row["id"]))
+    return Sorted(row=row, subscription=subscription_of(row["id"]) or row["subscriptionId"].strip().lower())
 
 
 def _answer_row(row: JsonObject) -> Sorted:

@@ -15,6 +15,7 @@ from typing import Self
 import orjson
 
 from scanner import kql
+from scanner.kql.members import looks_into, selecting
 from scanner.model import ColumnType, Gap, Reason, Row, Scope
 from scanner.policy import SIDE_TABLES, Query
 from scanner.redact import redact
@@ -100,7 +101,7 @@ class SnapshotSource:
         except kql.KqlProblems:
             text = "the query breaks the rules for populations"
             return _nothing(query.name, query.digest, [Gap(reason=Reason.UNSUPPORTED, table=query.name, text=text)])
-        gaps = table_gaps(query, self._manifest.tables, shape.tables)
+        gaps = table_gaps(query, self._manifest.tables, shape.tables) or self._hidden_gaps(query, shape)
         if gaps:
             return _nothing(query.name, query.digest, gaps)
         files = [self._manifest.tables[table] for table in sorted(shape.tables)]
@@ -112,6 +113,18 @@ class SnapshotSource:
         except kql.QueryTrouble as trouble:
             return _nothing(query.name, query.digest, [Gap(reason=trouble.reason, table=query.name, text=trouble.text)])
         return self._covered(query, files, result, shape.columns)
+
+    def _hidden_gaps(self, query: Query, shape: kql.Shape) -> tuple[Gap, ...]:
+        """Conditions on what was redacted: they hold for no row here, while Azure itself would have found some."""
+        paths = selecting(query.kql)
+        found = {
+            ".".join(path)
+            for table, types in shape.tables.items()
+            for kind, path in self._files.tables[table].hidden
+            if (types is None or kind in types) and looks_into(paths, path)
+        }
+        text = "the query selects by {}, which was redacted in this snapshot as a secret"
+        return tuple(Gap(reason=Reason.UNSUPPORTED, table=query.name, text=text.format(name)) for name in sorted(found))
 
     def _covered(
         self, query: Query, files: Sequence[FileModel], stored: Stored | None, columns: Mapping[str, ColumnType]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from scanner.model import Reason, Scope, Subscription
+from scanner.sources.coverage import file_gaps
 from scanner.sources.snapshot import SnapshotSource
 from tests.sources.snapshot_folder import (
     NOW,
@@ -131,3 +133,10 @@ def test_rows_of_subscriptions_that_are_not_expected_are_ignored(
     answer = opened().answer(query(), NOW)
     assert ([row["name"] for row in rows_of(answer)], answer.answered) == (["a"], frozenset({"s1", "s2"}))
     assert engine.runs == 1
+
+
+@pytest.mark.parametrize("states", [("Enabled", "Disabled"), ("Disabled", "Enabled")])
+def test_a_subscription_that_is_listed_twice_is_as_dead_as_one_entry_says(states: tuple[str, str]) -> None:
+    listed = tuple(Subscription(id="s1", name="", state=state) for state in states)
+    scope = Scope(kind="proven", expected=("s1",), subscriptions=listed)
+    assert [gap.reason for gap in file_gaps(scope, "q", [])] == [Reason.SCOPE_DISABLED]

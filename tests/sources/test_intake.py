@@ -12,11 +12,13 @@ from scanner.kql.text import digest
 from scanner.sources.snapshot import SnapshotSource
 from tests.sources.snapshot_folder import (
     KQL,
+    NOW,
     Folder,
     JsonRow,
     gaps_of,
     lock,
     problems,
+    query,
     rows_of,
     vm,
 )
@@ -147,3 +149,13 @@ def test_a_link_inside_the_folder_is_fine(folder: Folder, opened: Callable[..., 
     (folder.path / "arm_locks.ndjson").rename(folder.path / "real.ndjson")
     (folder.path / "arm_locks.ndjson").symlink_to("real.ndjson")
     assert opened().side("arm_locks").rows == 1
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("column", ["s9", " S1 ", ""])
+def test_a_row_belongs_to_the_subscription_of_its_id(
+    folder: Folder, opened: Callable[..., SnapshotSource], column: str
+) -> None:
+    folder.table("resources", [vm("s1", "a", subscriptionId=column, properties={"ok": True})])
+    assert [row["name"] for row in rows_of(opened().answer(query(), NOW))] == ["a"]
+    assert opened("s2").answer(query(), NOW).rows == 0

@@ -188,3 +188,11 @@ def test_the_schema_refuses_what_the_models_refuse(folder: Folder, path: tuple[s
         place = place[part]
     place[path[-1]] = value
     assert not validator.is_valid(folder.manifest), text
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_cannot_hold_is_refused(folder: Folder, tmp_path: Path, moment: str) -> None:
+    folder.manifest["collected_at"] = moment
+    folder.write()
+    (problem,) = problems(folder, tmp_path)
+    assert "collected_at: is no date and time: " in problem

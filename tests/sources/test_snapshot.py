@@ -202,3 +202,29 @@ def test_a_query_that_spans_the_scope_counts_as_a_whole(folder: Folder, opened: 
         ("SCOPE_MISSING", "", "the query spans all subscriptions and not all of them answered"),
         ("SCOPE_MISSING", "s2", MISSING),
     ]
+
+
+HIDING: JsonRow = {"ok": True, "osProfile": {"adminPassword": "hunter2"}}
+
+
+def test_a_query_that_selects_by_what_was_redacted_proves_nothing(
+    folder: Folder, opened: Callable[..., SnapshotSource], engine: type[FakeEngine]
+) -> None:
+    folder.table("resources", [vm("s1", "a", properties=HIDING)])
+    text = KQL.replace("| project", "| where tostring(properties.osProfile.adminPassword) == 'hunter2' | project")
+    answer = opened().answer(query(kql=text, digest=digest(text)), NOW)
+    told = "the query selects by properties.osProfile.adminPassword, which was redacted in this snapshot as a secret"
+    assert (gaps_of(answer), answer.answered, engine.runs) == ([("UNSUPPORTED", "", told)], frozenset(), 0)
+    assert gaps_of(opened().answer(query(), NOW)) == []
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_was_redacted_in_another_type_or_is_only_shown_is_no_trouble(
+    folder: Folder, opened: Callable[..., SnapshotSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.table("resources", [vm("s1", "a", type="microsoft.web/sites", properties=HIDING)])
+    monkeypatch.setattr(
+        "scanner.sources.snapshot.selecting", lambda _: frozenset({("properties", "osProfile", "adminPassword")})
+    )
+    assert gaps_of(opened().answer(query(), NOW)) == []
+    assert [gap[0] for gap in gaps_of(opened().answer(query(tables={"resources": None}), NOW))] == ["UNSUPPORTED"]
