@@ -11,7 +11,6 @@ from scanner.plan import Asked
 from scanner.policy import Attach, Query
 from scanner.sources import Answer
 
-
 CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of the collecting and the judging machine may differ."""
 

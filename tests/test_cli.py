@@ -194,6 +194,7 @@ def test_1_beats_3() -> None:
         (["--policy", "disk-to-large"], ["did you mean disk-too-large"]),
         (["--policy", "ABK999", "--profile", "artcle"], ["ABK999", "artcle", "did you mean article"]),
         (["--param", "max_disk_gib"], ["--param max_disk_gib", "NAME=VALUE"]),
+        (["--param", "max_disk_gib=1", "--param", "max_disk_gib=2"], ["--param max_disk_gib: given 2 times"]),
         (["--param", "max_disk=1"], ["max_disk", "did you mean max_disk_gib"]),
         (["--param", "max_disk_gib=big"], ["max_disk_gib=big", "whole number"]),
         (["--max-age", "soon"], ["--max-age soon", "24h"]),

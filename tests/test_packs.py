@@ -165,7 +165,7 @@ def test_all_problems_of_all_files_of_all_packs_are_listed_in_order(tmp_path: Pa
         (f"b/{K}", 1),
         (f"b/{K}", 5),
     ]
-    assert "arguard lint" in caught.value.hint
+    assert "run again" in caught.value.hint
 
 
 def test_a_policy_that_cannot_be_read_does_not_make_its_cases_and_parameters_wrong(tmp_path: Path) -> None:

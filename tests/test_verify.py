@@ -73,6 +73,43 @@ def test_trace_lines_after_the_decision_are_not_evidence(result: Path, tmp_path:
     assert main(["verify", str(file), "--snapshot", str(CONTOSO)]) == 0
 
 
+@pytest.mark.parametrize(
+    "more",
+    [b'{"kind":"verdict","verdict":"pass"}\n', b'{"kind":"decision","exit_code":0}\n', b"[" * 200_000, b"\n", b"{}\n"],
+    ids=["verdict", "decision", "nested", "blank", "empty"],
+)
+def test_nothing_else_may_follow_the_decision(more: bytes, result: Path, tmp_path: Path) -> None:
+    file = tmp_path / "longer"
+    file.write_bytes(result.read_bytes() + more)
+    assert main(["verify", str(file), "--snapshot", str(CONTOSO)]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"as_of": "2026-11-20T06:00:00"},
+        {"run_time": 7},
+        {"options": {"max_age_hours": float("inf")}},
+        {"options": {"max_age_hours": -1}},
+        {"options": {"policies": [1]}},
+        {"options": {"profile": 3}},
+        {"options": {"params": {"max_disk_gib": 3}}},
+        {"options": {"params": [1]}},
+        {"options": {"fail_on": "awful"}},
+        {"options": None},
+    ],
+    ids=str,
+)
+def test_a_damaged_header_is_bad_input(change: dict[str, object], result: Path, tmp_path: Path) -> None:
+    lines = result.read_bytes().splitlines(keepends=True)
+    header = json.loads(lines[0])
+    options = change.get("options", {})
+    header |= {**change, "options": {**header["options"], **options} if isinstance(options, dict) else options}
+    file = tmp_path / "damaged"
+    file.write_bytes(json.dumps(header).encode() + b"\n" + b"".join(lines[1:]))
+    assert main(["verify", str(file), "--snapshot", str(CONTOSO)]) == 2
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in CONTOSO.iterdir() if path.suffix in {".json", ".ndjson"}))
 def test_any_changed_byte_of_the_snapshot_is_rejected(name: str, result: Path, tmp_path: Path) -> None:
     copy = tmp_path / "snapshot"

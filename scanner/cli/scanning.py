@@ -24,6 +24,7 @@ from scanner.sources.snapshot import SnapshotSource, open_snapshot
 from scanner.store import VerdictStore
 
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+_EPOCH = re.compile(r"[0-9]{1,11}")
 _AGE = re.compile(r"([0-9]{1,6})([mhd])")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -158,6 +159,8 @@ def _outputs(texts: Sequence[str]) -> Sequence[outputs.Output]:
 def _check(*, max_age: str, subscriptions: Sequence[str], params: Sequence[str]) -> None:
     """Raise UsageError with everything that is wrong in the form of these options."""
     problems = [f"--param {text}: write NAME=VALUE" for text in params if not text.partition("=")[0] or "=" not in text]
+    given = [text.partition("=")[0] for text in params]
+    problems.extend(f"--param {name}: given {given.count(name)} times" for name in sorted({*given}) if given.count(name) > 1)
     if not _AGE.fullmatch(max_age):
         problems.append(f"--max-age {max_age}: write a number and m, h or d, such as 90m, 24h or 7d")
     names = [text for text in subscriptions if not _GUID.fullmatch(canonical(text))]
@@ -174,7 +177,7 @@ def _hours(age: str) -> float:
 def _printed(now: datetime) -> datetime:
     """The time that reports print; SOURCE_DATE_EPOCH replaces it, ages are still judged by the clock."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else now
+    return datetime.fromtimestamp(int(epoch), UTC) if _EPOCH.fullmatch(epoch) else now
 
 
 def _libraries() -> dict[str, str]:

@@ -20,6 +20,8 @@ from scanner.scan import scan
 from scanner.store import VerdictStore
 
 _SHOWN = 160
+_LONGEST_HOURS = 24 * 999_999
+"""The longest `--max-age`, as the command line takes it."""
 _BEFORE = 60
 _HINT = "`arguard scan --snapshot FOLDER -o native=FILE` writes a result"
 
@@ -56,7 +58,12 @@ def _lines(file: Path) -> list[bytes]:
     if "scan" not in kinds[:1] or "decision" not in kinds:
         text = "is not a whole native result: it needs a scan line first and a decision line at the end"
         raise InputError([Problem(file=str(file), text=text)], hint=_HINT)
-    return lines[: kinds.index("decision") + 1]
+    end = kinds.index("decision") + 1
+    strange = next((number for number, kind in enumerate(kinds[end:], start=end + 1) if kind != "trace"), 0)
+    if strange:
+        text = "only trace lines may follow the decision line"
+        raise InputError([Problem(file=str(file), line=strange, column=1, text=text)], hint=_HINT)
+    return lines[:end]
 
 
 def _kind(line: bytes) -> str:
@@ -100,8 +107,8 @@ def _recorded(line: bytes, file: Path) -> Recorded:
     header = json.loads(line)
     try:
         occasion = Occasion(
-            now=datetime.fromisoformat(header["as_of"]),
-            printed=datetime.fromisoformat(header["run_time"]),
+            now=_moment(header["as_of"]),
+            printed=_moment(header["run_time"]),
             commit=str(header.get("commit") or ""),
             ci_run=str(header.get("ci_run") or ""),
         )
@@ -116,13 +123,27 @@ def _options(recorded: Mapping[str, Json]) -> Options:
     return Options(
         policies=_texts(recorded["policies"]),
         profile=_texts([recorded["profile"]])[0],
-        params=dict(recorded["params"]),
+        params=dict(zip(_texts([*recorded["params"]]), _texts([*recorded["params"].values()]), strict=True)),
         subscriptions=_texts(recorded["subscriptions"]),
         fail_on=None if fail_on == "never" else Severity.parse(fail_on),
         as_of=recorded["as_of"],
-        max_age_hours=float(recorded["max_age_hours"]),
+        max_age_hours=_hours(recorded["max_age_hours"]),
         allow_incomplete=bool(recorded["allow_incomplete"]),
     )
+
+
+def _moment(text: Json) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment
+
+
+def _hours(value: Json) -> float:
+    hours = float(value)
+    if not 0 <= hours <= _LONGEST_HOURS:
+        raise ValueError(f"{value} hours are no age")
+    return hours
 
 
 def _texts(values: Json) -> tuple[str, ...]:
