@@ -70,7 +70,7 @@ GOOD = case(vm("a", "small") + vm("b", "large") + vm("c", "null"), "{pass: [a], 
 
 
 def test_a_case_that_holds(pack: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert check(pack, GOOD, capfd) == (0, "1 cases of 1 policies: 1 hold, 0 fail, 0 untested\n")
+    assert check(pack, GOOD, capfd) == (0, "1 case of 1 policy: 1 hold, 0 fail, 0 untested\n")
 
 
 def test_a_policy_whose_cases_never_pass_fail_or_stay_unknown_is_untested(
