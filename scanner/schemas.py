@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_cases import CasesFile
+from scanner.authoring.cases import CasesFile
 
 _MODELS: dict[str, tuple[type[BaseModel], str]] = {
     "cases": (CasesFile, "arguard cases"),

@@ -6,9 +6,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_cases import CasesFile, ExpectedRow, odd_values
-from scanner.authoring_read import did_you_mean, path_of, read
-from scanner.authoring_types import rule
+from scanner.authoring.cases import CasesFile, ExpectedRow, odd_values
+from scanner.authoring.read import did_you_mean, path_of, read
+from scanner.authoring.types import rule
 from scanner.errors import InputError
 from scanner.yamlsafe import load
 

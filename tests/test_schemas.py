@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_cases import CasesFile
-from scanner.authoring_read import read
+from scanner.authoring.cases import CasesFile
+from scanner.authoring.read import read
 from scanner.errors import InputError
 from scanner.model import Json
 from scanner.schemas import schemas

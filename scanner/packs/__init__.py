@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scanner.authoring import PackFile, ParameterSpec
-from scanner.authoring_read import did_you_mean
-from scanner.authoring_types import fits
+from scanner.authoring.read import did_you_mean
+from scanner.authoring.types import fits
 from scanner.errors import InputError, Problem
-from scanner.pack_build import Surroundings, build_policy, parameter
-from scanner.pack_cases import Judged, pack_cases
-from scanner.pack_files import PACK, read_pack
-from scanner.pack_queries import pack_queries
-from scanner.pack_source import PackSource, Written
+from scanner.packs.build import Surroundings, build_policy, parameter
+from scanner.packs.cases import Judged, pack_cases
+from scanner.packs.files import PACK, read_pack
+from scanner.packs.queries import pack_queries
+from scanner.packs.source import PackSource, Written
 from scanner.policy import Pack, Parameter
 
 
@@ -33,7 +33,7 @@ def load(folders: Sequence[Path], *, cases: bool = False) -> tuple[Pack, ...]:
     return tuple(packs)
 
 
-def bundled(package: Path = Path(__file__).parent) -> tuple[Path, ...]:
+def bundled(package: Path = Path(__file__).parent.parent) -> tuple[Path, ...]:
     """The folders of the packs that come with arguard: inside the installed package, or beside it in a checkout."""
     inside = package / "_policies"
     home = inside if inside.is_dir() else package.parent / "policies"

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import ConfigDict, Field, JsonValue, PlainValidator, RootModel, WithJsonSchema
 
-from scanner.authoring_types import Authored, Given, Line, Name, Slug, wrong
+from scanner.authoring.types import Authored, Given, Line, Name, Slug, wrong
 from scanner.errors import Problem
 from scanner.model import Json
 from scanner.nodes import ListNode, MappingNode, Node, find

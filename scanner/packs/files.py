@@ -8,11 +8,11 @@ from pathlib import Path
 
 from scanner import __version__
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_cases import CasesFile, odd_values
-from scanner.authoring_read import did_you_mean, read
+from scanner.authoring.cases import CasesFile, odd_values
+from scanner.authoring.read import did_you_mean, read
 from scanner.errors import InputError, Problem
 from scanner.nodes import Node, ScalarNode, find
-from scanner.pack_source import PackSource, S, Written
+from scanner.packs.source import PackSource, S, Written
 from scanner.yamlsafe import LARGEST, decode, load
 
 PACK = "pack.yaml"

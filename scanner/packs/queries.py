@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from scanner import kql
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_read import did_you_mean
-from scanner.authoring_types import Spans
+from scanner.authoring.read import did_you_mean
+from scanner.authoring.types import Spans
 from scanner.errors import Problem
 from scanner.kql.text import digest
 from scanner.nodes import Part, Position, ScalarNode, find
-from scanner.pack_source import PackSource, Written
+from scanner.packs.source import PackSource, Written
 from scanner.policy import Query
 
 

@@ -9,14 +9,14 @@ from typing import TypeVar
 from scanner.assertion import Expression, Path, Template, compile_expression, compile_template, parse_path, path_text
 from scanner.assertion.expression import ExpressionError
 from scanner.authoring import ParameterSpec, PolicyFile
-from scanner.authoring_read import did_you_mean
+from scanner.authoring.read import did_you_mean
 from scanner.errors import Problem
 from scanner.model import PolicyInfo, Severity
 from scanner.nodes import Part, ScalarNode, find, key_position
-from scanner.pack_attach import attachments, names_of
-from scanner.pack_names import Names, offset_of, parameters_in
-from scanner.pack_queries import inline_query
-from scanner.pack_source import PackSource, Written
+from scanner.packs.attach import attachments, names_of
+from scanner.packs.names import Names, offset_of, parameters_in
+from scanner.packs.queries import inline_query
+from scanner.packs.source import PackSource, Written
 from scanner.policy import Applies, Attach, Parameter, Policy, Query, SeverityWhen
 
 C = TypeVar("C", Expression, Template)

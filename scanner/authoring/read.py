@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scanner.authoring_types import WRONG, rule
+from scanner.authoring.types import WRONG, rule
 from scanner.errors import InputError, Problem
 from scanner.model import Json
 from scanner.nodes import ListNode, MappingNode, Node, Part, ScalarNode, find, key_position

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from scanner.authoring import PackFile, PolicyFile
-from scanner.authoring_cases import CasesFile
-from scanner.authoring_read import path_of
+from scanner.authoring.cases import CasesFile
+from scanner.authoring.read import path_of
 from scanner.errors import Problem
 from scanner.nodes import Node, Part, ScalarNode, find, key_position
 

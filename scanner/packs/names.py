@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scanner.assertion import Path, path_text
-from scanner.authoring_read import did_you_mean
+from scanner.authoring.read import did_you_mean
 from scanner.model import ColumnType
 from scanner.policy import SIDE_TABLES, Parameter
 from scanner.views import VIEWS

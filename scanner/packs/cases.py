@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from scanner.authoring_cases import CasesFile, CaseSpec, ExpectedRow
-from scanner.authoring_read import did_you_mean
-from scanner.authoring_types import fits
+from scanner.authoring.cases import CasesFile, CaseSpec, ExpectedRow
+from scanner.authoring.read import did_you_mean
+from scanner.authoring.types import fits
 from scanner.errors import Problem
 from scanner.model import Json
-from scanner.pack_source import PackSource, Written
+from scanner.packs.source import PackSource, Written
 from scanner.policy import SIDE_TABLES, Case, Expectation, Parameter, Policy
 
 

@@ -1,6 +1,6 @@
 """What authors write: a policy file and pack.yaml, every key described. The descriptions are the editor's hover texts.
 
-These models check one file alone; `scanner.pack_build` checks what needs the whole pack and makes `scanner.policy` of it.
+These models check one file alone; `scanner.packs.build` checks what needs the whole pack and makes `scanner.policy` of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from scanner.authoring_types import (
+from scanner.authoring.types import (
     AtLeast,
     Authored,
     Column,

@@ -9,12 +9,12 @@ from typing import Literal
 
 from scanner import kql
 from scanner.authoring import AttachSpec, PolicyFile
-from scanner.authoring_read import did_you_mean
+from scanner.authoring.read import did_you_mean
 from scanner.errors import Problem
 from scanner.kql import arg
 from scanner.model import ColumnType
-from scanner.pack_names import SIDE_FIELDS, Attached, Names
-from scanner.pack_source import Written
+from scanner.packs.names import SIDE_FIELDS, Attached, Names
+from scanner.packs.source import Written
 from scanner.policy import SIDE_TABLES, Attach, MaxAge, Parameter, Query
 
 
