@@ -40,7 +40,7 @@ def problems(kql: str, key: tuple[str, ...] = ("id",)) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def told(kql: str, expected: list[str]) -> None:
+def check_told(kql: str, expected: list[str]) -> None:
     found = problems(kql)
     assert [text.split(": ")[0] for text in found] == [line.split(" ")[0] for line in expected], found
     for text, line in zip(found, expected, strict=True):
@@ -49,7 +49,7 @@ def told(kql: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize(("kql", "expected"), REFUSED, ids=[kql[:60] for kql, _ in REFUSED])
 def test_what_must_not_run_is_told_with_its_place(kql: str, expected: list[str]) -> None:
-    told(kql, expected)
+    check_told(kql, expected)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_must_not_run_is_told_with_its_place(kql: str, expected: list[str])
     ids=["empty", "comment", "no-break space", "separator", "NUL", "deep", "long", "joins"],
 )
 def test_texts_of_another_kind_are_refused(kql: str, expected: str) -> None:
-    told(kql, [expected])
+    check_told(kql, [expected])
 
 
 @pytest.mark.parametrize(("kql", "expected"), ACCEPTED, ids=[kql[:60] for kql, _ in ACCEPTED])

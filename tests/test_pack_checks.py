@@ -103,6 +103,12 @@ ASSERT = "size <= params.max_size && length(disks[?gib > `1`]) == `0` && status.
         (
             P,
             ASSERT,
+            "length(disks[?gib > params.max_age]) == `0`",
+            f"{P}:18:29: assert: a filter sees the elements of its list alone, not `params`; compare the whole list",
+        ),
+        (
+            P,
+            ASSERT,
             "state == 'sise' && Size == `1`",
             f"{P}:18:28: assert: 'Size' is neither a column of the query nor attached; did you mean 'size'?",
         ),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scanner.assertion import Path, path_text
+from scanner.assertion.paths import Many
 from scanner.authoring.read import did_you_mean
 from scanner.model import ColumnType
 from scanner.policy import SIDE_TABLES, Parameter
@@ -44,8 +45,16 @@ class Names:
         root = str(path[0])
         if root == "params":
             return self._wrong_parameter(path)
+        if "params" in path[2:] and any(isinstance(step, Many) for step in path):
+            words = (
+                "a filter sees the elements of its list alone, not `params`; compare the whole list, as in max(list[*].size)"
+            )
+            return "params", words
         if root in self.attached:
             return self._wrong_attached(path, self.attached[root])
+        return self._wrong_column(root, path)
+
+    def _wrong_column(self, root: str, path: Path) -> tuple[str, str] | None:
         if self.columns is None:
             absent = self.mentioned is not None and root not in self.mentioned
             return (root, f"'{root}' is neither in the query nor attached") if absent else None
@@ -53,10 +62,8 @@ class Names:
             known = [*self.columns, *self.attached, "params"]
             return root, f"'{root}' is neither a column of the query nor attached{did_you_mean(root, known)}"
         if len(path) > 1 and self.columns[root] != "dynamic":
-            return (
-                root,
-                f"the column '{root}' is a {self.columns[root]}; it has nothing inside, so {path_text(path)} is never there",
-            )
+            words = f"the column '{root}' is a {self.columns[root]}; it has nothing inside, so {path_text(path)} is never there"
+            return root, words
         return None
 
     def _wrong_parameter(self, path: Path) -> tuple[str, str] | None:
