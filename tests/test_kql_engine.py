@@ -213,7 +213,7 @@ def test_the_clock_is_the_one_that_is_given(engine: Engine, spool: Path) -> None
         ("gettype(properties.v)", {}, "null"),
         ("isnull(properties.v)", {}, True),
         ("isempty(properties.v)", {}, True),
-        ("properties.v != 'x'", {}, True),
+        ("iff(properties.v != 'x', 'yes', 'no')", {}, "yes"),
         ("array_length(properties.v)", {"v": [1, 2]}, 2),
         ("array_length(properties.v)", {}, None),
         ("tostring(properties.v)", {"v": {"a": [1, 2.5, "ü"]}}, '{"a":[1,2.5,"ü"]}'),
@@ -238,7 +238,7 @@ def test_the_clock_is_the_one_that_is_given(engine: Engine, spool: Path) -> None
         ("split('a/b/c', '/')", {}, ["a", "b", "c"]),
         ("pack_all().name", {}, "Web01"),
         ("strcat_array(properties.v, ',')", {"v": ["a", "b"]}, "a,b"),
-        ("set_has_element(properties.v, 'a')", {"v": ["a", "b"]}, True),
+        ("iff(set_has_element(properties.v, 'a'), 'yes', 'no')", {"v": ["a", "b"]}, "yes"),
     ],
 )
 def test_values_are_kustos(engine: Engine, spool: Path, expression: str, properties: dict[str, Any], expected: Any) -> None:

@@ -34,6 +34,9 @@ _ADVICE = {
 }
 
 
+_KEEP_NULL = "keep that apart, as in iff(isnull(x), bool(null), x == 1), with isempty(x) for texts"
+
+
 def inspect(kql: str, key: Sequence[str]) -> Shape:
     """The shape of a population query; KqlProblems with everything that is wrong with it."""
     problems = list(_text_problems(kql))
@@ -144,6 +147,8 @@ def _check_result(query: node.Query, frame: Frame, key: Sequence[str], survey: S
     for name, value in frame.columns.items():
         if value.kind not in COLUMN_TYPES and value.kind != "unknown":
             survey.tell(value.at or end, f"'{name}' is a {value.kind}, which results do not hold: {_ADVICE[value.kind]}")
+        if value.kind == "bool" and value.blind:
+            survey.tell(value.at or end, f"'{name}' is false also where the value it tests is missing: {_KEEP_NULL}")
 
 
 def _tables(survey: Survey) -> dict[str, frozenset[str] | None]:

@@ -20,6 +20,7 @@ from scanner.kql.kinds import (
     UNKNOWN,
     Kind,
     Value,
+    blinded,
     common,
     kind_of,
 )
@@ -33,6 +34,8 @@ _ASKED = _EQUAL | {"has", "contains", "startswith", "endswith"}
 _EXACT = frozenset({"==", "!=", "<>", "in", "!in"})
 _COMPARE = frozenset({"==", "!=", "<>", "<", "<=", ">", ">=", "in", "!in", "between", "!between"})
 _ARITHMETIC = frozenset("+-*/%")
+_SEEING = frozenset({"isnull", "isnotnull", "notnull", "isempty", "isnotempty", "notempty", "tobool", "toboolean", "gettype"})
+"""Functions that tell a missing value from any other, or keep it missing."""
 _KEEP_CASE = {"split": 0, "substring": 0, "replace_string": 0, "trim": 1, "trim_start": 1, "trim_end": 1, "extract": 2}
 
 
@@ -121,15 +124,16 @@ def _scalar(name: str, args: Sequence[Value], *, at: int) -> Value:
     """A function of one return type; the ones that keep a value's letters keep what is known of their case."""
     kind = SCALARS.get(name, "unknown")
     first = args[0] if args else UNKNOWN
+    blind = name not in _SEEING and blinded(args)
     match name:
         case "tolower":
-            return Value(kind=kind, root=first.root, lowered=True, at=at)
+            return Value(kind=kind, root=first.root, lowered=True, blind=blind, at=at)
         case "tostring":
-            return replace(first, kind=kind, at=at)
+            return replace(first, kind=kind, blind=blind, at=at)
         case "strcat" | "strcat_delim":
-            return Value(kind=kind, lowered=all(arg.lowered for arg in args), at=at)
+            return Value(kind=kind, lowered=all(arg.lowered for arg in args), blind=blind, at=at)
     kept = _KEEP_CASE.get(name, 99)
-    return Value(kind=kind, lowered=kept < len(args) and args[kept].lowered, at=at)
+    return Value(kind=kind, lowered=kept < len(args) and args[kept].lowered, blind=blind, at=at)
 
 
 def _like_first(expr: node.Call, first: Value, scope: Scope) -> Value:
@@ -155,7 +159,8 @@ def _choice(expr: node.Call, args: Sequence[Value], scope: Scope) -> Value:
         hint = "wrap the dynamic ones in tostring(), tolong() or tobool()" if "dynamic" in found else "convert them to one type"
         scope.tell(expr.at, f"{expr.name}() mixes {found}: {hint}")
         return UNKNOWN
-    return Value(kind=kind, lowered=all(branch.lowered for branch in branches), at=expr.at)
+    blind = blinded(args) and not any(isinstance(arg, node.Literal) and arg.text == "bool(null)" for arg in expr.args)
+    return Value(kind=kind, lowered=all(branch.lowered for branch in branches), blind=blind, at=expr.at)
 
 
 def _aggregate(expr: node.Call, scope: Scope) -> Value:
@@ -172,7 +177,7 @@ def _aggregate(expr: node.Call, scope: Scope) -> Value:
     if args[0].kind == "dynamic" and expr.name not in {"any", "take_any", "anyif", "take_anyif"}:
         scope.tell(expr.at, f"{expr.name}() of a dynamic value: convert it with tolong(), tostring() or todatetime()")
         return UNKNOWN
-    return Value(kind=args[0].kind, lowered=args[0].lowered, at=expr.at)
+    return Value(kind=args[0].kind, lowered=args[0].lowered, blind=blinded(args), at=expr.at)
 
 
 def condition(value: Value, expr: Expr, scope: Scope) -> None:
@@ -183,19 +188,20 @@ def condition(value: Value, expr: Expr, scope: Scope) -> None:
 
 def _operation(expr: node.Operation, scope: Scope) -> Value:
     if expr.op in {"and", "or"}:
-        for arg in expr.args:
-            condition(infer(arg, scope), arg, scope)
-        return Value(kind="bool", at=expr.at)
+        values = [infer(arg, scope) for arg in expr.args]
+        for value, arg in zip(values, expr.args, strict=True):
+            condition(value, arg, scope)
+        return Value(kind="bool", blind=blinded(values), at=expr.at)
     args = [_operand(arg, expr, scope) for arg in expr.args]
     if expr.op in _ARITHMETIC:
-        return Value(kind=_arithmetic(expr, [arg.kind for arg in args], scope), at=expr.at)
+        return Value(kind=_arithmetic(expr, [arg.kind for arg in args], scope), blind=blinded(args), at=expr.at)
     for other, literal in zip(args[1:], expr.args[1:], strict=True):
         _comparable(expr, args[0], other, scope)
         if isinstance(literal, node.Literal) and literal.kind == "string":
             _reachable(expr, args[0], literal, scope)
     if len(args) == 2 and isinstance(expr.args[0], node.Literal) and expr.args[0].kind == "string":
         _reachable(expr, args[1], expr.args[0], scope)
-    return Value(kind="bool", at=expr.at)
+    return Value(kind="bool", blind=blinded(args), at=expr.at)
 
 
 def _operand(arg: Expr, expr: node.Operation, scope: Scope) -> Value:

@@ -40,13 +40,15 @@ class Value:
     """What is known of an expression or column.
 
     `root` is set while the value still is the text of one standard column; `exact` says that it is unaltered; `lowered`
-    that it holds no upper-case letters; `at` is where it was made.
+    that it holds no upper-case letters; `blind` that it looks the same where what it rests on is missing; `at` is where it
+    was made.
     """
 
     kind: Kind
     root: Root | None = None
     exact: bool = False
     lowered: bool = False
+    blind: bool = False
     at: int = 0
 
 
@@ -57,6 +59,11 @@ def kind_of(spelling: str) -> Kind:
     """The type behind any spelling of its name."""
     known = SPELLINGS.get(spelling, spelling)
     return cast("Kind", known) if known in get_args(Kind) else "unknown"
+
+
+def blinded(values: Iterable[Value]) -> bool:
+    """Whether what is made of these is made of something that may be missing: members of dynamic values, and their kin."""
+    return any(value.kind == "dynamic" or value.blind for value in values)
 
 
 def altered(value: Value) -> Value:

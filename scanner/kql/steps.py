@@ -231,7 +231,7 @@ def _summarize(step: node.Summarize, frame: Frame, survey: Survey) -> Frame:
             _extreme(columns, item, frame, survey)
             continue
         value = infer(item.value, scope(frame, survey, aggregates=True))
-        put(columns, title(item, survey), Value(kind=value.kind, at=item.at), survey)
+        put(columns, title(item, survey), Value(kind=value.kind, blind=value.blind, at=item.at), survey)
     return replace(frame, columns=columns)
 
 
@@ -265,7 +265,7 @@ def _expand(step: node.MvExpand, frame: Frame, survey: Survey) -> Frame:
         if value.kind not in {"dynamic", "unknown"}:
             survey.tell(each.item.at, f"mv-expand takes a dynamic array, not a {value.kind}")
         kind: Kind = kind_of(each.to) if each.to else "dynamic"
-        put(columns, title(each.item, survey), Value(kind=kind, lowered=value.lowered, at=each.item.at), survey)
+        put(columns, title(each.item, survey), Value(kind=kind, lowered=value.lowered, blind=True, at=each.item.at), survey)
     for name, option in step.options:
         if name == "with_itemindex":
             put(columns, option, Value(kind="long", at=step.at), survey)
@@ -281,5 +281,5 @@ def _parse(step: node.Parse, frame: Frame, survey: Survey) -> Frame:
         survey.tell(step.value.at, f"parse reads a string, not a {value.kind}: use tostring()")
     columns = dict(frame.columns)
     for name, spelling in step.columns:
-        put(columns, name, Value(kind=kind_of(spelling), lowered=value.lowered, at=step.at), survey)
+        put(columns, name, Value(kind=kind_of(spelling), lowered=value.lowered, blind=True, at=step.at), survey)
     return replace(frame, columns=columns)
