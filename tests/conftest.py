@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from scanner.assertion import compile_expression, compile_template
@@ -19,6 +20,10 @@ from scanner.plan import Asked, make_plan
 from scanner.policy import Applies, Attach, Pack, Policy, Query, SeverityWhen
 from scanner.scan import Job
 from scanner.sources import Answer
+
+# How long an example takes says nothing about arguard, and differs between machines.
+settings.register_profile("arguard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("arguard")
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 SUB = "s1"
