@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from traceback import extract_tb
 
 from scanner.attach import Side, attach, index
 from scanner.census import Freshness, Ledger, gaps
@@ -49,12 +50,20 @@ def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
             ledger.finish(population.asked)
     except ArguardError:
         raise
-    except (KeyboardInterrupt, Exception) as stop:
+    except (KeyboardInterrupt, Exception) as stop:  # noqa: BLE001 - whatever ends a scan, what was judged is reported
         ledger.stopped = stop
-        logger.debug("the scan stopped early", exc_info=stop)
+        _tell(stop)
     results = conclude(job, ledger, store)
     decision = decide(results, job.info.scope, job.info.options, ledger.stopped)
     return ScanResult(info=job.info, ledger=ledger.entries(), policies=results, findings=store, decision=decision)
+
+
+def _tell(stop: BaseException) -> None:
+    """Say aloud which bug ended a scan and where, without its text, which could hold the user's values; the log has it all."""
+    if isinstance(stop, Exception):
+        frame = extract_tb(stop.__traceback__)[-1]
+        logger.error("a bug ended the scan: %s in %s, line %d", type(stop).__name__, frame.name, frame.lineno)
+    logger.debug("the scan stopped early", exc_info=stop)
 
 
 def conclude(job: Job, ledger: Ledger, store: VerdictStore) -> Sequence[PolicyResult]:

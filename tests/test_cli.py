@@ -117,9 +117,14 @@ def test_a_signal_before_the_scan_has_its_code_too(
     assert "interrupted" in capfd.readouterr().err
 
 
-def test_70_for_a_bug_in_arguard(stop: Callable[[BaseException], None], tmp_path: Path) -> None:
+def test_70_for_a_bug_in_arguard(
+    stop: Callable[[BaseException], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     stop(RuntimeError("a secret value"))
     assert main([*HEALTHY, "-o", f"native={tmp_path / 'r'}"]) == 70
+    printed = capfd.readouterr()
+    assert "a bug ended the scan: RuntimeError in evaluate" in printed.err
+    assert "a secret value" not in printed.err + printed.out
     assert lines_of(tmp_path / "r")[-1]["complete"] is False
 
 

@@ -141,7 +141,7 @@ def odd() -> Mapping[str, ScanResult]:
 
 
 @pytest.fixture(scope="session")
-def golden() -> Check:
+def check_golden() -> Check:
     """Compare with a file in golden/; ARGUARD_UPDATE_GOLDEN=1 writes it instead."""
 
     def check(name: str, data: bytes) -> None:

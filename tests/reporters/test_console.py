@@ -31,12 +31,12 @@ def row(odd: Mapping[str, ScanResult]) -> Finding:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_golden(width: int, canonical_scan: ScanResult, golden: Check) -> None:
-    golden(f"canonical-{width}.txt", text(canonical_scan, width=width).encode())
+def test_golden(width: int, canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden(f"canonical-{width}.txt", text(canonical_scan, width=width).encode())
 
 
-def test_golden_in_colour(canonical_scan: ScanResult, golden: Check) -> None:
-    golden("canonical-colour.txt", text(canonical_scan, color=True).encode())
+def test_golden_in_colour(canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden("canonical-colour.txt", text(canonical_scan, color=True).encode())
 
 
 def test_colour_adds_escapes_and_nothing_else(canonical_scan: ScanResult) -> None:

@@ -40,8 +40,8 @@ def elements(root: etree._Element) -> Counter[str]:
     return Counter(child.tag for case in root.iter("testcase") for child in case)
 
 
-def test_golden(canonical_scan: ScanResult, golden: Check) -> None:
-    golden("canonical.xml", rendered(canonical_scan))
+def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden("canonical.xml", rendered(canonical_scan))
 
 
 def test_the_canonical_report_satisfies_jenkins(canonical_scan: ScanResult) -> None:

@@ -22,8 +22,8 @@ def rendered(result: ScanResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(native.render(result)).splitlines()]
 
 
-def test_golden(canonical_scan: ScanResult, golden: Check) -> None:
-    golden("canonical.ndjson", b"".join(native.render(canonical_scan)))
+def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden("canonical.ndjson", b"".join(native.render(canonical_scan)))
 
 
 def test_lines_come_in_the_promised_order(canonical_scan: ScanResult) -> None:

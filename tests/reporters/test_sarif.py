@@ -56,8 +56,8 @@ def own_checks(run: dict[str, Any]) -> list[str]:
     return problems + ["guids"] * (len(guids) != len(set(guids))) + ["hashes"] * (len(hashes) != len(set(hashes)))
 
 
-def test_golden(canonical_scan: ScanResult, golden: Check) -> None:
-    golden("canonical.sarif", rendered(canonical_scan))
+def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden("canonical.sarif", rendered(canonical_scan))
 
 
 def test_the_canonical_report_satisfies_schema_and_readers(canonical_scan: ScanResult) -> None:
