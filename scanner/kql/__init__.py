@@ -11,9 +11,21 @@ from importlib.util import find_spec
 
 from scanner.errors import MissingExtraError
 from scanner.kql.engine import Engine
-from scanner.kql.shape import KqlProblem, KqlProblems, QueryTrouble, Shape
+from scanner.kql.shape import Accepted, Complaint, KqlProblem, KqlProblems, QueryTrouble, Shape
 
-__all__ = ["Engine", "KqlProblem", "KqlProblems", "QueryTrouble", "Shape", "available", "inspect", "require"]
+__all__ = [
+    "Accepted",
+    "Complaint",
+    "Engine",
+    "KqlProblem",
+    "KqlProblems",
+    "QueryTrouble",
+    "Shape",
+    "accept",
+    "available",
+    "inspect",
+    "require",
+]
 
 
 def available() -> bool:
@@ -35,6 +47,22 @@ def inspect(kql: str, key: Sequence[str]) -> Shape:
     """
     require()
     return _inspected(kql, tuple(key))
+
+
+def accept(kql: str) -> Accepted:
+    """What Azure Resource Graph itself would make of a query, which need not be fit for a population.
+
+    Raises KqlProblems with what ARG would refuse and what cannot be run offline; MissingExtraError without the extra.
+    """
+    require()
+    return _accepted(kql)
+
+
+@lru_cache(maxsize=1024)
+def _accepted(kql: str) -> Accepted:
+    from scanner.kql.check import accept as checked  # noqa: PLC0415 - the grammar alone takes a tenth of a second to load
+
+    return checked(kql)
 
 
 @lru_cache(maxsize=1024)

@@ -60,6 +60,9 @@ OPERATORS = (
 )
 """What a population may use of ARG's list; `count`, `take`, `limit` and `top` are ARG's too, but hide rows."""
 
+SHORTENING = frozenset({"count", "take", "limit", "top"})
+"""Operators that ARG takes and a population must not use."""
+
 STARTS = frozenset(
     {"where", "project", "extend", "parse", "join", "mv-expand", "mvexpand", "order", "sort", "summarize", "distinct"}
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import cast
 
@@ -13,8 +14,8 @@ from scanner.kql.flow import run
 from scanner.kql.grammar import parsed
 from scanner.kql.infer import closest
 from scanner.kql.kinds import COLUMN_TYPES
-from scanner.kql.rewrite import rewrite
-from scanner.kql.shape import KqlProblem, KqlProblems, Shape
+from scanner.kql.rewrite import Rewritten, rewrite
+from scanner.kql.shape import Accepted, KqlProblem, KqlProblems, Shape
 from scanner.kql.sources import refused_source
 from scanner.kql.steps import Frame, Survey
 from scanner.kql.text import Token, code, tokens
@@ -37,24 +38,66 @@ _ADVICE = {
 _KEEP_NULL = "keep that apart, as in iff(isnull(x), bool(null), x == 1), with isempty(x) for texts"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Followed:
+    """A query that was followed to its end."""
+
+    text: Rewritten
+    query: node.Query
+    frame: Frame
+    survey: Survey
+
+    @property
+    def end(self) -> int:
+        """Where its columns are chosen."""
+        chosen = (step.at for step in reversed(self.query.steps) if isinstance(step, node.Columns | node.Away))
+        return next(chosen, self.query.at)
+
+    def shape(self) -> Shape:
+        """Its shape; KqlProblems with everything that was told."""
+        if self.survey.problems:
+            raise KqlProblems(
+                KqlProblem(line=line, column=column, text=text, complaint=complaint)
+                for at, text, complaint in self.survey.problems
+                for line, column in [self.text.place(at)]
+            )
+        columns = {name: cast("ColumnType", value.kind) for name, value in self.frame.columns.items()}
+        return Shape(columns=columns, tables=_tables(self.survey))
+
+
 def inspect(kql: str, key: Sequence[str]) -> Shape:
     """The shape of a population query; KqlProblems with everything that is wrong with it."""
+    followed = _follow(kql, Survey())
+    if not followed.frame.open:
+        _check_rows(followed, key)
+        _check_types(followed)
+    return followed.shape()
+
+
+def accept(kql: str) -> Accepted:
+    """What ARG would make of a query; KqlProblems with what ARG would refuse, and with what cannot be run offline."""
+    followed = _follow(kql, Survey(population=False))
+    if not followed.frame.open:
+        _check_types(followed)
+    steps = followed.query.steps
+    return Accepted(
+        shape=followed.shape(),
+        limited=any(isinstance(step, node.Other) and step.word in {"take", "limit"} for step in steps),
+        grouped=any(isinstance(step, node.Summarize) for step in steps),
+    )
+
+
+def _follow(kql: str, survey: Survey) -> _Followed:
     problems = list(_text_problems(kql))
     if problems:
         raise KqlProblems(problems)
     rewritten = rewrite(kql)
-    found = parsed(rewritten)
-    survey = Survey()
-    query = _only_query(found, survey)
-    frame = run(query, survey, rows=True)
+    query = _only_query(parsed(rewritten), survey)
+    frame = run(query, survey, rows=survey.population)
     while survey.pending:
         run(survey.pending.pop(), survey, rows=False)
     _check_limits(survey)
-    _check_result(query, frame, key, survey)
-    if survey.problems:
-        raise KqlProblems(_problem(*rewritten.place(at), text) for at, text in survey.problems)
-    columns = {name: cast("ColumnType", value.kind) for name, value in frame.columns.items()}
-    return Shape(columns=columns, tables=_tables(survey))
+    return _Followed(text=rewritten, query=query, frame=frame, survey=survey)
 
 
 def _problem(line: int, column: int, text: str) -> KqlProblem:
@@ -129,11 +172,9 @@ def _check_limits(survey: Survey) -> None:
             )
 
 
-def _check_result(query: node.Query, frame: Frame, key: Sequence[str], survey: Survey) -> None:
-    """Rows must be told apart, paged and typed: `id` untouched, the key projected, plain types only."""
-    if frame.open:
-        return
-    end = next((step.at for step in reversed(query.steps) if isinstance(step, node.Columns | node.Away)), query.at)
+def _check_rows(followed: _Followed, key: Sequence[str]) -> None:
+    """Rows must be told apart and paged: `id` untouched, the key projected."""
+    frame, survey, end = followed.frame, followed.survey, followed.end
     lead = frame.columns.get("id")
     if lead is None:
         survey.tell(end, "`id` must be projected: without it Azure Resource Graph does not page, and rows are lost")
@@ -145,10 +186,19 @@ def _check_result(query: node.Query, frame: Frame, key: Sequence[str], survey: S
         elif frame.columns[name].kind == "dynamic":
             survey.tell(end, f"the key column '{name}' is dynamic, and pages are ordered by it: project tostring() of it")
     for name, value in frame.columns.items():
-        if value.kind not in COLUMN_TYPES and value.kind != "unknown":
-            survey.tell(value.at or end, f"'{name}' is a {value.kind}, which results do not hold: {_ADVICE[value.kind]}")
         if value.kind == "bool" and value.blind:
             survey.tell(value.at or end, f"'{name}' is false also where the value it tests is missing: {_KEEP_NULL}")
+
+
+def _check_types(followed: _Followed) -> None:
+    """Plain types only."""
+    for name, value in followed.frame.columns.items():
+        if value.kind not in COLUMN_TYPES and value.kind != "unknown":
+            followed.survey.tell(
+                value.at or followed.end,
+                f"'{name}' is a {value.kind}, which results do not hold: {_ADVICE[value.kind]}",
+                "type",
+            )
 
 
 def _tables(survey: Survey) -> dict[str, frozenset[str] | None]:

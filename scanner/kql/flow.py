@@ -49,7 +49,7 @@ def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
     survey.joins.append(step.at)
     kind = _join_kind(step, survey)
     if kind == "innerunique" and left.rows:
-        survey.tell(step.at, "a join of kind innerunique keeps one row per key and hides the others: use kind=inner")
+        survey.advise(step.at, "a join of kind innerunique keeps one row per key and hides the others: use kind=inner")
     right = _side(step.right, survey, rows=False)
     if not step.on:
         survey.tell(step.at, "a join needs `on` with the columns to match")
@@ -67,11 +67,11 @@ def _join_kind(step: node.Join, survey: Survey) -> str:
         if name == "kind":
             kind = value
             if value not in arg.JOIN_KINDS:
-                survey.tell(step.at, f"a join of kind {value}: Azure Resource Graph takes {', '.join(arg.JOIN_KINDS)}")
+                survey.tell(step.at, f"a join of kind {value}: Azure Resource Graph takes {', '.join(arg.JOIN_KINDS)}", "join")
         else:
             survey.tell(step.at, f"a join with `{name}`: Azure Resource Graph takes no join hints")
     if not kind:
-        survey.tell(step.at, "write the kind of the join: without it Kusto keeps one left row per key (innerunique)")
+        survey.advise(step.at, "write the kind of the join: without it Kusto keeps one left row per key (innerunique)")
     return kind
 
 
@@ -125,9 +125,9 @@ def _match(at: int, words: str, left: Value, right: Value, survey: Survey) -> No
     elif len(kinds) > 1:
         survey.tell(at, f"the join on {words} matches {left.kind} with {right.kind}: convert one of them")
     elif _is_name(left) and _is_name(right) and _table(left) != _table(right):
-        survey.tell(at, f"the join on {words} matches names, and names are not unique: joins match ids on tolower()")
+        survey.advise(at, f"the join on {words} matches names, and names are not unique: joins match ids on tolower()")
     elif "string" in kinds and not (_one_case(left) and _one_case(right)):
-        survey.tell(at, f"the join on {words} matches text in any case: make both sides tolower(...), or ids will miss")
+        survey.advise(at, f"the join on {words} matches text in any case: make both sides tolower(...), or ids will miss")
 
 
 def _table(value: Value) -> str:

@@ -39,7 +39,7 @@ def parsed(query: Rewritten) -> list[node.Query | node.Foreign]:
 
 def _problem(query: Rewritten, at: int, text: str) -> KqlProblem:
     line, column = query.place(at)
-    return KqlProblem(line=line, column=column, text=f"syntax: {text}")
+    return KqlProblem(line=line, column=column, text=f"syntax: {text}", complaint="syntax")
 
 
 def _offset(text: str, line: int, column: int) -> int:

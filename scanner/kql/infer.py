@@ -43,11 +43,13 @@ _KEEP_CASE = {"split": 0, "substring": 0, "replace_string": 0, "trim": 1, "trim_
 class Scope:
     """Where an expression stands: its columns, who hears of problems, who checks a query inside it.
 
-    `open` says that the source was refused, so that any name may be a column of it.
+    `advise` hears of what ARG takes and only a population must not do. `open` says that the source was refused, so that any
+    name may be a column of it.
     """
 
     columns: Mapping[str, Value]
     tell: Tell
+    advise: Tell
     nested: Callable[[node.Query], None]
     aggregates: bool = False
     open: bool = False
@@ -112,7 +114,7 @@ def _call(expr: node.Call, scope: Scope) -> Value:
         scope.tell(expr.at, f"{name}() takes {least if least == most else f'{least} to {most}'} arguments, not {len(args)}")
         return UNKNOWN
     if name in {"isnull", "isnotnull", "notnull"} and args[0].kind == "string":
-        scope.tell(expr.at, f"{name}() of a string is always the same, since Kusto strings have no null: use isempty()")
+        scope.advise(expr.at, f"{name}() of a string is always the same, since Kusto strings have no null: use isempty()")
     if name in CHOICES:
         return _choice(expr, args, scope)
     if name in LIKE_FIRST:
@@ -259,11 +261,11 @@ def _reachable(expr: node.Operation, value: Value, literal: node.Literal, scope:
     """A comparison that can never hold finds nothing for ever, which looks like a clean estate."""
     text = literal.text
     if value.lowered and expr.op in _EXACT and text != text.lower():
-        scope.tell(literal.at, f"'{text}' never matches: the value is in lower case. Write '{text.lower()}' or use =~")
+        scope.advise(literal.at, f"'{text}' never matches: the value is in lower case. Write '{text.lower()}' or use =~")
     if value.root is None or value.root.column != "type" or expr.op not in _ASKED:
         return
     home = HOMES.get(text.lower(), value.root.table)
     if text.lower() in ABSENT:
-        scope.tell(literal.at, f"'{text}' is in no table of Azure Resource Graph: {ABSENT[text.lower()]}")
+        scope.advise(literal.at, f"'{text}' is in no table of Azure Resource Graph: {ABSENT[text.lower()]}")
     elif expr.op in _EQUAL and home != value.root.table:
-        scope.tell(literal.at, f"'{text}' is not in the table {value.root.table}: it is in {home}")
+        scope.advise(literal.at, f"'{text}' is not in the table {value.root.table}: it is in {home}")

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from scanner.model import ColumnType, Reason
+
+Complaint: TypeAlias = Literal["syntax", "operator", "join", "type", "meaning"]
+"""What is complained of: the text does not parse, an operator or a kind of join is outside ARG's subset, a column has a type
+that results do not hold here (ARG's do), anything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -15,6 +20,7 @@ class KqlProblem:
     line: int
     column: int
     text: str
+    complaint: Complaint = field(default="meaning", compare=False)
 
     def __str__(self) -> str:
         return f"{self.line}:{self.column}: {self.text}"
@@ -38,6 +44,18 @@ class Shape:
 
     columns: Mapping[str, ColumnType]
     tables: Mapping[str, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A query that ARG takes, and what decides how ARG pages it.
+
+    `limited`: it takes, limits or samples rows; `grouped`: it summarizes; both in its outermost pipe.
+    """
+
+    shape: Shape
+    limited: bool
+    grouped: bool
 
 
 class QueryTrouble(Exception):

@@ -11,6 +11,7 @@ from scanner.kql import arg
 from scanner.kql import syntax as node
 from scanner.kql.infer import Scope, closest, column, condition, infer
 from scanner.kql.kinds import UNKNOWN, Kind, Root, Value, kind_of
+from scanner.kql.shape import Complaint
 from scanner.kql.syntax import Expr
 
 
@@ -19,19 +20,26 @@ class Survey:
     """What is found on the way through one query: problems by offset, readings of tables, how often a limit counts.
 
     `asked` holds, per reading of a table, its name and the resource types that its conditions leave (None: all).
-    `pending` holds queries met inside expressions, still to be followed.
+    `pending` holds queries met inside expressions, still to be followed. `population` says that the rows will be judged, so
+    that they must meet this project's rules too, not only ARG's.
     """
 
-    problems: list[tuple[int, str]] = field(default_factory=list)
+    population: bool = True
+    problems: list[tuple[int, str, Complaint]] = field(default_factory=list)
     asked: list[tuple[str, frozenset[str] | None]] = field(default_factory=list)
     joins: list[int] = field(default_factory=list)
     expansions: list[int] = field(default_factory=list)
     legs: list[int] = field(default_factory=list)
     pending: list[node.Query] = field(default_factory=list)
 
-    def tell(self, at: int, text: str) -> None:
-        """Note a problem."""
-        self.problems.append((at, text))
+    def tell(self, at: int, text: str, complaint: Complaint = "meaning") -> None:
+        """Note a problem that ARG itself would have."""
+        self.problems.append((at, text, complaint))
+
+    def advise(self, at: int, text: str) -> None:
+        """Note what ARG takes and a population must not do."""
+        if self.population:
+            self.tell(at, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,7 @@ def scope(frame: Frame, survey: Survey, *, aggregates: bool = False) -> Scope:
     return Scope(
         columns=frame.columns,
         tell=survey.tell,
+        advise=survey.advise,
         nested=survey.pending.append,
         aggregates=aggregates,
         open=frame.open,
@@ -83,7 +92,12 @@ def table(name: node.Name, survey: Survey, *, rows: bool) -> Frame:
 def apply(step: node.Step, frame: Frame, survey: Survey) -> Frame:
     """The columns after one operator that reads no other table; one outside the subset is told."""
     assert isinstance(step, node.Other)
-    survey.tell(step.at, _refused(step.word))
+    if survey.population:
+        survey.tell(step.at, _refused(step.word), "operator")
+    elif step.word not in arg.SHORTENING:
+        survey.tell(step.at, f"`{step.word}` is not an operator of Azure Resource Graph's subset", "operator")
+    elif step.word == "count":
+        return replace(frame, columns={"Count": Value(kind="long", at=step.at)})
     return frame
 
 
@@ -118,14 +132,14 @@ def _narrow(test: Expr, frame: Frame, survey: Survey) -> None:
             continue
         literals = [part for part in term.args if isinstance(part, node.Literal) and part.kind == "string"]
         others = [part for part in term.args if part not in literals]
-        quiet = Scope(columns=frame.columns, tell=_deaf, nested=_unheard)
+        quiet = Scope(columns=frame.columns, tell=_deaf, advise=_deaf, nested=_unheard)
         value = infer(others[0], quiet) if len(others) == 1 and literals else UNKNOWN
         if value.root is not None and value.root.column == "type":
             name, before = survey.asked[value.root.source]
             types = frozenset(literal.text.lower() for literal in literals)
             left = types if before is None else before & types
             if not left:
-                survey.tell(term.at, "no row has this type: a condition before this one asks for another")
+                survey.advise(term.at, "no row has this type: a condition before this one asks for another")
             survey.asked[value.root.source] = (name, left)
 
 
@@ -213,7 +227,7 @@ def _rename(step: node.Rename, frame: Frame, survey: Survey) -> Frame:
 
 def _no_rows(frame: Frame, at: int, word: str, survey: Survey) -> None:
     if frame.rows:
-        survey.tell(
+        survey.advise(
             at, f"`{word}` here leaves rows that Azure Resource Graph does not page: put it in the right side of a join"
         )
 
