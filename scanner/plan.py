@@ -51,6 +51,18 @@ class Plan:
         """Every policy that runs, in order of id."""
         return tuple(sorted((one for part in self.populations for one in part.asked), key=lambda one: one.policy.id))
 
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Every distinct query, attached ones included, in order of digest."""
+        found = [one.policy.query for one in self.asked]
+        found += [spec.query for one in self.asked for spec in one.policy.attach if spec.query]
+        return tuple({query.digest: query for query in sorted(found, key=lambda query: query.digest)}.values())
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Every side table that is attached, in order of name."""
+        return tuple(sorted({spec.source for one in self.asked for spec in one.policy.attach if not spec.query}))
+
 
 def make_plan(packs: Sequence[Pack], options: Options, offers: frozenset[str] = frozenset()) -> Plan:
     """Choose policies, resolve parameters, share equal queries. `offers` names what the source has, such as "evidence".

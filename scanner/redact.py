@@ -47,7 +47,7 @@ KINDS = frozenset(
         "other",
     }
 )
-MAX_DEPTH = 64
+MAX_DEPTH = 63
 """Containers inside containers; what is nested deeper is replaced whole. ARG's own rows stay below 20."""
 
 _WHOLE = (

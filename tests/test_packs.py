@@ -135,6 +135,21 @@ def test_no_folders_are_no_packs() -> None:
     assert packs.load([]) == ()
 
 
+def test_equal_queries_have_equal_keys_over_all_packs(tmp_path: Path) -> None:
+    lines = "".join(f"    {line}\n" for line in VMS.splitlines())
+    inline = POLICY.replace("query: vms\n", f"query: |\n{lines}key: [id, name]\n")
+    text = inline.replace("TNY101", "TNY102").replace("vm-too-large", "vm-too-big")
+    first = make(tmp_path / "first")
+    other = make(tmp_path / "other", {K: PACK.replace("id: tiny", "id: other").replace("key: [id], spans", "key: [vm], spans")})
+    for name in (P, C):
+        (other / name).unlink()
+    (other / "TNY102-vm-too-big.yaml").write_text(text)
+    assert problems_of(first, other) == [
+        "TNY102-vm-too-big.yaml:14:6: key: the same KQL as first/queries/vms.kql:1, whose key is id: use one key for both",
+        f"{K}:8:41: queries.disks.key: the same KQL as first/queries/disks.kql:1, whose key is id: use one key for both",
+    ]
+
+
 def test_ids_and_names_are_unique_over_all_packs(tmp_path: Path) -> None:
     first, second = make(tmp_path / "first"), make(tmp_path / "second")
     twin = make(tmp_path / "twin", {K: PACK.replace("id: tiny", "id: twin")})

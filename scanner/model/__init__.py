@@ -16,6 +16,7 @@ from scanner.model.results import (
     Counts,
     Decision,
     Findings,
+    Identity,
     LedgerEntry,
     Options,
     Outcome,
@@ -25,6 +26,7 @@ from scanner.model.results import (
     ScanResult,
     Scope,
     Subscription,
+    Trace,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Finding",
     "Findings",
     "Gap",
+    "Identity",
     "Json",
     "LedgerEntry",
     "Options",
@@ -48,6 +51,7 @@ __all__ = [
     "Scope",
     "Severity",
     "Subscription",
+    "Trace",
     "Verdict",
     "WaiverMark",
 ]

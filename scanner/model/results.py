@@ -55,11 +55,32 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who asked Azure: the kind of credential, the tenant and the object id, never a token."""
+
+    credential: str
+    tenant: str = ""
+    object_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One request of a live scan: its route, its attempts, Azure's id of the last of them, and how long it took in all."""
+
+    method: str
+    route: str
+    attempts: int
+    status: int
+    request_id: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanInfo:
     """Everything a report says of the run itself.
 
     `as_of` is the time that ages are judged at: the run's own, or the snapshot's with `--as-of snapshot`. `digests` holds
-    sha256 values of "packs" and "snapshot". `commit` and `ci_run` are empty where unknown.
+    sha256 values of "packs" and "snapshot". `commit` and `ci_run` are empty where unknown; `identity` is None offline.
     """
 
     tool: str
@@ -71,6 +92,7 @@ class ScanInfo:
     scope: Scope
     options: Options
     digests: Mapping[str, str]
+    identity: Identity | None = None
     commit: str = ""
     ci_run: str = ""
 
@@ -190,3 +212,4 @@ class ScanResult:
     policies: Sequence[PolicyResult]
     findings: Findings
     decision: Decision
+    trace: Sequence[Trace] = ()

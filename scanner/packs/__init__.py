@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from scanner.authoring import PackFile, ParameterSpec
@@ -14,7 +15,7 @@ from scanner.packs.cases import Judged, pack_cases
 from scanner.packs.files import PACK, read_pack
 from scanner.packs.queries import pack_queries
 from scanner.packs.source import PackSource, Written
-from scanner.policy import Pack, Parameter
+from scanner.policy import Pack, Parameter, Query
 
 
 def load(folders: Sequence[Path], *, cases: bool = False) -> tuple[Pack, ...]:
@@ -28,6 +29,7 @@ def load(folders: Sequence[Path], *, cases: bool = False) -> tuple[Pack, ...]:
     sources = [read_pack(folder, problems, cases=cases) for folder in folders]
     problems.extend(_repeated(sources))
     packs = [_build(source, source.pack, problems) for source in sources if source.pack]
+    problems.extend(_other_keys(sources, packs))
     if problems:
         raise InputError(problems, hint="nothing was run; mend the files above and run again")
     return tuple(packs)
@@ -52,6 +54,28 @@ def _repeated(sources: Iterable[PackSource]) -> Iterator[Problem]:
             for key, value in (("id", policy.spec.id), ("name", policy.spec.name)):
                 if (other := first.setdefault((key, value), policy.file)) != policy.file:
                     yield policy.problem((key,), f"another policy has the {key} {value}: {other}")
+
+
+def _other_keys(sources: Iterable[PackSource], packs: Iterable[Pack]) -> Iterator[Problem]:
+    """Equal KQL is asked once and its rows are told apart in one way: with two keys, one policy would get the other's rows."""
+    first: dict[str, Query] = {}
+    readable = [(source, source.pack) for source in sources if source.pack]
+    for (source, file), pack in zip(readable, packs, strict=True):
+        for query, problem in _keyed(source, file, pack):
+            other = first.setdefault(query.digest, query)
+            if other.key != query.key:
+                words = f"the same KQL as {other.file}:{other.line}, whose key is {', '.join(other.key)}: use one key for both"
+                yield problem(words)
+
+
+def _keyed(source: PackSource, file: Written[PackFile], pack: Pack) -> Iterator[tuple[Query, Callable[[str], Problem]]]:
+    """Every query of a pack, with what makes a problem at its key."""
+    inline = {policy.id: policy.query for policy in pack.policies if policy.query.name == policy.id}
+    for name, query in pack.queries.items():
+        yield query, partial(file.problem, ("queries", name, "key"))
+    for written in source.policies:
+        if written.spec.id in inline:
+            yield inline[written.spec.id], partial(written.problem, ("key",))
 
 
 def _build(source: PackSource, pack: Written[PackFile], problems: list[Problem]) -> Pack:

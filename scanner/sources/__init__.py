@@ -30,8 +30,16 @@ class Answer:
     pages: Callable[[], Iterator[Sequence[Row]]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """Everything that a scan asks: each distinct query once, and the side tables that are attached."""
+
+    queries: tuple[Query, ...]
+    sides: tuple[str, ...] = ()
+
+
 class Source(Protocol):
-    """A place that can be asked: a snapshot now, Azure itself later."""
+    """A place that can be asked. Azure itself is asked beforehand, into a snapshot (`scanner.sources.azure`)."""
 
     kind: str
     scope: Scope

@@ -12,7 +12,11 @@ from scanner.sources.manifest import FileModel, GapModel, Manifest, TableModel
 LIVE_STATES = frozenset({"enabled", "warned", "pastdue"})
 """States of a subscription in which it still answers reads (azure-mgmt-resource-subscriptions, SubscriptionState)."""
 
-_CANONICAL = re.compile(r"(?:[1-5][0-9]{2}(?: [A-Za-z][A-Za-z0-9_.]{0,63})?|[A-Za-z][A-Za-z0-9_.]{0,63})")
+_CANONICAL = re.compile(
+    r"(?:[1-5][0-9]{2}(?: [A-Za-z][A-Za-z0-9_.]{0,63})?"  # "403 AuthorizationFailed"
+    r"|[A-Za-z][A-Za-z0-9_.]{0,63}"  # "CountMismatch"
+    r"|(?:\*|[A-Za-z][A-Za-z0-9.]{0,63})(?:/(?:\*|[A-Za-z0-9.]{1,63})){1,8})"  # "Microsoft.Compute/disks/read"
+)
 
 
 def scope_of(manifest: Manifest, subscriptions: Sequence[str]) -> Scope:
