@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from reporters.console_lines import BLANK, Line, count, line, threshold
 from reporters.console_places import listed, names_in
-from scanner.model import Outcome, ScanResult, Scope
+from scanner.model import Identity, Outcome, ScanResult, Scope
 
 _WORDS = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red"), 3: ("INCOMPLETE", "bold yellow"), 70: ("BUG", "bold red")}
 _INTERRUPTED = (130, 143)
@@ -46,6 +46,8 @@ def facts(result: ScanResult) -> Iterator[Line]:
     yield from _rows("Scope", list(_scope(info.scope)))
     collected = f", collected {_time(info.collected_at)}" if info.collected_at else ""
     yield _fact("Source", f"{info.source}{collected}")
+    if info.identity:
+        yield _fact("Asked by", _who(info.identity))
     if info.options.as_of == "snapshot":
         yield _fact("As of", f"{_time(info.as_of)}, the snapshot's own time: not a statement about today", "yellow")
     yield _fact("Fails on", f"findings {threshold(info.options)}")
@@ -129,6 +131,12 @@ def _scope(scope: Scope) -> Iterator[str]:
     yield f"{count(len(scope.expected), 'subscription')}, {told.get(scope.kind, scope.kind)}{groups}"
     if scope.expected:
         yield listed(scope.expected, names_in(scope))
+
+
+def _who(identity: Identity) -> str:
+    """Whose eyes saw this: another identity may see more, or less."""
+    tenant = f" of tenant {identity.tenant}" if identity.tenant else ""
+    return f"{identity.object_id or 'an identity without an object id'}{tenant} ({identity.credential})"
 
 
 def _time(moment: datetime) -> str:

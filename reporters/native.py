@@ -21,7 +21,7 @@ FORMAT = "arguard-result/1"
 
 
 def render(result: ScanResult) -> Iterator[bytes]:
-    """Write the result line by line; the last line holds the sha256 of all bytes before it."""
+    """Write the result line by line; the decision holds the sha256 of all bytes before it, and only traces follow it."""
     digest = hashlib.sha256()
     for document in _documents(result):
         line = _line(document)
@@ -37,6 +37,8 @@ def render(result: ScanResult) -> Iterator[bytes]:
             "sha256": digest.hexdigest(),
         }
     )
+    for trace in result.trace:
+        yield _line({"kind": "trace", **asdict(trace)})
 
 
 def _documents(result: ScanResult) -> Iterator[dict[str, Json]]:
@@ -76,6 +78,7 @@ def _scan(info: ScanInfo) -> dict[str, Json]:
             "allow_incomplete": options.allow_incomplete,
         },
         "digests": _sorted(info.digests),
+        "identity": asdict(info.identity) if info.identity else None,
         "commit": info.commit,
         "ci_run": info.ci_run,
     }

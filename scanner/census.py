@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scanner.model import Gap, LedgerEntry, Reason, Scope
+from scanner.model import Counts, Finding, Gap, LedgerEntry, Reason, Scope, Verdict
 from scanner.plan import Asked
 from scanner.policy import Attach, Query
 from scanner.sources import Answer
@@ -72,6 +72,24 @@ def gaps(asked: Asked, ledger: Ledger, scope: Scope, freshness: Freshness, rows:
         text = f"{rows} rows where at least {asked.policy.min_population} are expected"
         found.add(Gap(reason=Reason.POPULATION_SMALL, table=asked.policy.query.name, text=text))
     return tuple(sorted(found))
+
+
+def shape_gaps(asked: Asked, ledger: Ledger, counts: Counts, findings: Iterable[Finding]) -> tuple[Gap, ...]:
+    """The gap SHAPE_DRIFT where one required path is missing in every row that was to be decided.
+
+    One row without a value is a row without a value; no row with it means that Azure now calls it something else. `findings`
+    are read only where the counts allow it: no row passed or failed, some are unknown, and every row was judged.
+    """
+    if asked.policy.id not in ledger.finished or not counts.unknown or counts.passed or counts.failed:
+        return ()
+    holes: set[str] = set()
+    for finding in findings:
+        if finding.verdict is Verdict.UNKNOWN and finding.waiver is None:
+            holes.add(finding.message if finding.reason is Reason.MISSING else "")
+            if len(holes) > 1:
+                return ()
+    table = asked.policy.query.name
+    return tuple(Gap(reason=Reason.SHAPE_DRIFT, table=table, text=f"{hole}, in every row") for hole in holes if hole)
 
 
 def _scope_gaps(scope: Scope) -> Iterator[Gap]:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from traceback import extract_tb
 
 from scanner.attach import Side, attach, index
-from scanner.census import Freshness, Ledger, gaps
+from scanner.census import Freshness, Ledger, gaps, shape_gaps
 from scanner.errors import ArguardError
 from scanner.evaluate import evaluate
 from scanner.gate import count, decide, weigh
-from scanner.model import PolicyResult, ScanInfo, ScanResult
+from scanner.model import PolicyResult, ScanInfo, ScanResult, Trace
 from scanner.plan import Asked, Plan
 from scanner.policy import Attach
 from scanner.sources import Answer, Source
@@ -24,10 +24,16 @@ logger = logging.getLogger("arguard.scan")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is to be done: the plan, and what the reports say of the run."""
+    """What is to be done: the plan, and what the reports say of the run.
+
+    `stopped` is what ended the collecting early, if anything did: what was collected is judged all the same. `trace` holds
+    the requests that a live scan made before it.
+    """
 
     plan: Plan
     info: ScanInfo
+    stopped: BaseException | None = None
+    trace: Sequence[Trace] = ()
 
 
 def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
@@ -35,7 +41,7 @@ def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
 
     Raises ArguardError for what the user can mend, such as an extra that is not installed: then nothing was scanned.
     """
-    ledger = Ledger()
+    ledger = Ledger(stopped=job.stopped)
     try:
         for population in job.plan.populations:
             answer = ledger.of(population.query) or ledger.note(source.answer(population.query, job.info.as_of))
@@ -51,11 +57,13 @@ def scan(job: Job, source: Source, store: VerdictStore) -> ScanResult:
     except ArguardError:
         raise
     except (KeyboardInterrupt, Exception) as stop:  # noqa: BLE001 - whatever ends a scan, what was judged is reported
-        ledger.stopped = stop
+        ledger.stopped = job.stopped or stop
         _tell(stop)
     results = conclude(job, ledger, store)
     decision = decide(results, job.info.scope, job.info.options, ledger.stopped)
-    return ScanResult(info=job.info, ledger=ledger.entries(), policies=results, findings=store, decision=decision)
+    return ScanResult(
+        info=job.info, ledger=ledger.entries(), policies=results, findings=store, decision=decision, trace=job.trace
+    )
 
 
 def _tell(stop: BaseException) -> None:
@@ -79,7 +87,8 @@ def _result(asked: Asked, job: Job, ledger: Ledger, store: VerdictStore) -> Poli
     max_age = None if options.as_of == "snapshot" else timedelta(hours=options.max_age_hours)
     freshness = Freshness(collected_at=job.info.collected_at, now=job.info.as_of, max_age=max_age)
     found = gaps(asked, ledger, job.info.scope, freshness, counts.rows)
-    return PolicyResult(info=asked.info, counts=counts, gaps=weigh(found, asked.info, options))
+    drift = shape_gaps(asked, ledger, counts, store.of(asked.policy.id))
+    return PolicyResult(info=asked.info, counts=counts, gaps=weigh(sorted({*found, *drift}), asked.info, options))
 
 
 def _side(spec: Attach, job: Job, source: Source, ledger: Ledger) -> Side:

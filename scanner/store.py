@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, groupby
 from pathlib import Path
@@ -61,7 +61,7 @@ class VerdictStore:
 
     def _record(self, finding: Finding) -> tuple[str, str, str, bytes, int, bytes]:
         self._number += 1
-        body = orjson.dumps(asdict(finding), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(finding, option=orjson.OPT_SORT_KEYS)
         # The digest orders duplicates by what they say, so that the order of arrival never shows.
         key = (finding.policy, finding.resource.id, finding.subject)
         return (*key, sha256(body).digest(), self._number, body)

@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from scanner.census import Freshness, Ledger, gaps
-from scanner.model import Gap, LedgerEntry, Reason, Scope
+from scanner.census import Freshness, Ledger, gaps, shape_gaps
+from scanner.gate import count
+from scanner.model import (
+    Finding,
+    Gap,
+    LedgerEntry,
+    Options,
+    Reason,
+    Resource,
+    Scope,
+    Severity,
+    Verdict,
+    WaiverMark,
+)
 from scanner.policy import Attach, Policy
 from scanner.sources import Answer
-from tests.conftest import NOW, a_gap, a_policy, a_query, a_row, an_answer, an_asked, one_of
+from tests.conftest import NOW, VM, a_gap, a_policy, a_query, a_row, an_answer, an_asked, one_of
 
 FRESH = Freshness(collected_at=NOW, now=NOW, max_age=timedelta(hours=24))
 TWO = Scope(kind="proven", expected=("s1", "s2"))
@@ -153,3 +166,81 @@ def test_the_ledger_shows_queries_then_side_tables_each_by_name() -> None:
         LedgerEntry(table="vms", digest="digest-vms", answered=("s1", "s2"), rows=0),
         LedgerEntry(table="arm_locks", answered=("s1",), rows=0),
     )
+
+
+# Shape drift: a required path that no row has.
+
+HOLE = "status.agent_code is missing or null"
+
+
+def drift(*verdicts: tuple[Verdict, Reason | None, str], waived: bool = False, finished: bool = True) -> tuple[Gap, ...]:
+    """The shape gaps of a policy whose rows ended so; each reading of the findings is noted in `READ`."""
+    asked = an_asked(a_policy())
+    ledger = Ledger()
+    if finished:
+        ledger.finish([asked])
+    resource = Resource(id=VM, display_id=VM, name="a", type="t", subscription="s1", resource_group="rg", location="westeurope")
+    mark = WaiverMark(id="W-1", owner="o", reason="r", expires="2027-01-01") if waived else None
+    findings = [
+        Finding(
+            policy="ABK001",
+            resource=resource,
+            verdict=verdict,
+            reason=reason,
+            severity=Severity.HIGH,
+            message=message,
+            waiver=mark,
+        )
+        for verdict, reason, message in verdicts
+    ]
+    counts = count(findings, asked.info, Options())
+
+    def read() -> Iterator[Finding]:
+        READ.append(len(findings))
+        yield from findings
+
+    READ.clear()
+    return shape_gaps(asked, ledger, counts, read())
+
+
+READ: list[int] = []
+MISSING = (Verdict.UNKNOWN, Reason.MISSING, HOLE)
+APART = (Verdict.NOT_APPLICABLE, None, "the VM is not running")
+
+
+@pytest.mark.parametrize("rows", [[MISSING], [MISSING, MISSING], [APART, MISSING, APART]])
+def test_a_path_that_is_missing_in_every_row_that_was_to_be_decided_is_shape_drift(rows: list[Any]) -> None:
+    assert drift(*rows) == (Gap(reason=Reason.SHAPE_DRIFT, table="vms", text=f"{HOLE}, in every row"),)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (Verdict.UNKNOWN, Reason.MISSING, "name is missing or null"),
+        (Verdict.UNKNOWN, Reason.EVAL_ERROR, HOLE),
+        (Verdict.UNKNOWN, Reason.DUPLICATE, "several rows"),
+    ],
+)
+def test_rows_that_lack_different_things_are_no_shape_drift(other: tuple[Verdict, Reason, str]) -> None:
+    assert drift(MISSING, other) == ()
+    assert drift(other, MISSING, MISSING) == ()
+
+
+def test_rows_that_were_undecided_for_another_reason_are_no_shape_drift() -> None:
+    assert drift((Verdict.UNKNOWN, Reason.EVAL_ERROR, HOLE)) == ()
+
+
+def test_a_waived_row_says_nothing_about_the_shape() -> None:
+    assert drift(MISSING, waived=True) == ()
+
+
+@pytest.mark.parametrize("other", [(Verdict.PASS, None, ""), (Verdict.FAIL, None, "bad")])
+def test_one_decided_row_proves_the_shape_and_no_finding_is_read_again(other: tuple[Verdict, None, str]) -> None:
+    assert drift(MISSING, other) == ()
+    assert READ == []
+
+
+@pytest.mark.parametrize(("rows", "finished"), [([], True), ([APART], True), ([MISSING], False)])
+def test_findings_are_not_read_again_where_nothing_can_come_of_it(rows: list[Any], *, finished: bool) -> None:
+    assert drift(*rows, finished=finished) == ()
+    assert READ == []

@@ -12,7 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.errors import MissingExtraError
-from scanner.model import Finding, Gap, Json, Options, Outcome, PolicyResult, Reason, Row, ScanResult, Scope, Severity, Verdict
+from scanner.model import (
+    Finding,
+    Gap,
+    Json,
+    Options,
+    Outcome,
+    PolicyResult,
+    Reason,
+    Row,
+    ScanResult,
+    Scope,
+    Severity,
+    Trace,
+    Verdict,
+)
 from scanner.policy import Attach, Policy
 from scanner.scan import scan
 from scanner.store import VerdictStore
@@ -174,6 +188,46 @@ def test_a_scan_that_ends_early_keeps_what_it_had_and_marks_what_was_not_finishe
     assert {gap.reason for gap in broken.gaps} == {Reason.FAILED}
     assert (never.outcome, [gap.text for gap in never.gaps][-1]) == (Outcome.INCOMPLETE, "was not asked")
     assert source.asked == ["a", "b"]
+
+
+class Terminated(KeyboardInterrupt):
+    exit_code = 143
+
+
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_what_was_collected_before_an_interruption_is_judged_and_marked(stop: BaseException, code: int) -> None:
+    lost = an_answer(table="b", answered=frozenset(), gaps=(a_gap(Reason.FAILED, table="b"),))
+    source = MemorySource(answers={"a": an_answer([a_row(ok=False)], "a"), "b": lost})
+    policies = [a_policy("ABK001", query=a_query("a")), a_policy("ABK002", query=a_query("b"))]
+    with TemporaryDirectory() as folder, VerdictStore(Path(folder)) as store:
+        result = scan(replace(a_job(source, *policies), stopped=stop), source, store)
+    assert (result.decision.exit_code, result.decision.complete) == (code, False)
+    assert [(one.outcome, len(one.gaps)) for one in result.policies] == [(Outcome.VIOLATIONS, 0), (Outcome.INCOMPLETE, 1)]
+
+
+def test_a_bug_after_an_interruption_does_not_hide_it() -> None:
+    source = MemorySource(answers={"vms": an_answer([a_row()], pages=pages_then(ValueError("bug"), a_row()))})
+    with TemporaryDirectory() as folder, VerdictStore(Path(folder)) as store:
+        result = scan(replace(a_job(source, a_policy()), stopped=KeyboardInterrupt()), source, store)
+    assert result.decision.exit_code == 130
+    assert [gap.reason for gap in result.policies[0].gaps] == [Reason.FAILED]
+
+
+def test_a_column_that_no_row_has_any_more_is_shape_drift() -> None:
+    rows = [{"id": vm(name), "name": name} for name in "ab"]
+    result, findings = run(MemorySource(answers={"vms": an_answer(rows)}), a_policy())
+    assert [(gap.reason, gap.text, gap.counts) for gap in result.policies[0].gaps] == [
+        (Reason.SHAPE_DRIFT, "ok is missing or null, in every row", True)
+    ]
+    assert [one.reason for one in findings] == [Reason.MISSING] * 2
+    assert result.decision.exit_code == 3
+
+
+def test_the_requests_of_a_live_scan_are_passed_on() -> None:
+    trace = (Trace(method="GET", route="locks", attempts=1, status=200, request_id="r-1", ms=12),)
+    source = MemorySource(answers={"vms": an_answer([a_row()])})
+    with TemporaryDirectory() as folder, VerdictStore(Path(folder)) as store:
+        assert scan(replace(a_job(source, a_policy()), trace=trace), source, store).trace == trace
 
 
 def test_a_missing_extra_is_bad_input_and_not_a_bug() -> None:

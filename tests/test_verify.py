@@ -97,6 +97,11 @@ def test_nothing_else_may_follow_the_decision(more: bytes, result: Path, tmp_pat
         {"options": {"params": [1]}},
         {"options": {"fail_on": "awful"}},
         {"options": None},
+        {"source": "aws"},
+        {"source": None},
+        {"identity": []},
+        {"identity": {"credential": "cli", "tenant": 1, "object_id": ""}},
+        {"identity": {"credential": "cli"}},
     ],
     ids=str,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -15,7 +15,7 @@ from reporters import native
 from scanner.cli.scanning import Occasion, Request, load_packs, open_source, prepare
 from scanner.cli.terminal import tell
 from scanner.errors import InputError, Problem
-from scanner.model import Json, Options, Severity
+from scanner.model import Identity, Json, Options, Severity
 from scanner.scan import scan
 from scanner.store import VerdictStore
 
@@ -96,8 +96,10 @@ def _differences(lines: Sequence[bytes], recorded: Recorded, snapshot: Path, fol
 
 def _again(recorded: Recorded, snapshot: Path, folders: Sequence[Path], spool: Path) -> list[bytes]:
     options = recorded.options
-    request = Request(snapshot=snapshot, packs=folders, options=options, outputs=(), query_timeout=120.0, quiet=True)
-    with open_source(request, spool) as source, VerdictStore(spool) as store:
+    # What a live scan was asked for decided what was collected, so that its snapshot is not narrowed again.
+    narrowed = options if recorded.occasion.source == "snapshot" else replace(options, subscriptions=())
+    request = Request(snapshot=snapshot, packs=folders, options=narrowed, outputs=(), query_timeout=120.0, quiet=True)
+    with open_source(request, snapshot, spool) as source, VerdictStore(spool) as store:
         job = prepare(options, load_packs(folders), source, recorded.occasion)
         return b"".join(native.render(scan(job, source, store))).splitlines(keepends=True)
 
@@ -111,6 +113,8 @@ def _recorded(line: bytes, file: Path) -> Recorded:
             printed=_moment(header["run_time"]),
             commit=str(header.get("commit") or ""),
             ci_run=str(header.get("ci_run") or ""),
+            source=_source(header["source"]),
+            identity=_identity(header.get("identity")),
         )
         return Recorded(options=_options(header["options"]), occasion=occasion)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -130,6 +134,19 @@ def _options(recorded: Mapping[str, Json]) -> Options:
         max_age_hours=_hours(recorded["max_age_hours"]),
         allow_incomplete=bool(recorded["allow_incomplete"]),
     )
+
+
+def _source(value: Json) -> str:
+    if value not in {"snapshot", "azure"}:
+        raise ValueError(f"{json.dumps(value)} is no source")
+    return str(value)
+
+
+def _identity(value: Json) -> Identity | None:
+    if value is None:
+        return None
+    credential, tenant, object_id = _texts([value["credential"], value["tenant"], value["object_id"]])
+    return Identity(credential=credential, tenant=tenant, object_id=object_id)
 
 
 def _moment(text: Json) -> datetime:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from reporters import console
-from scanner.model import Finding, Gap, PolicyInfo, Reason, ScanResult, Severity, Verdict, WaiverMark
+from scanner.model import Finding, Gap, Identity, PolicyInfo, Reason, ScanResult, Severity, Verdict, WaiverMark
 
 Check = Callable[[str, bytes], None]
 Build = Callable[..., ScanResult]
@@ -240,6 +240,19 @@ def test_folded_text_loses_no_word(words: list[str], canonical_scan: ScanResult)
 def test_a_wide_script_is_measured_in_columns(canonical_scan: ScanResult) -> None:
     result = replace(canonical_scan, decision=replace(canonical_scan.decision, reasons=("日本語の名前 " * 20,)))
     assert all(cell_len(line) <= 80 for line in text(result, width=80).split("\n") if "日本" in line)
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [
+        (Identity(credential="AzureCliCredential", tenant="t-1", object_id="o-1"), "o-1 of tenant t-1 (AzureCliCredential)"),
+        (Identity(credential="StaticToken"), "an identity without an object id (StaticToken)"),
+    ],
+)
+def test_who_asked_is_said(identity: Identity, told: str, canonical_scan: ScanResult) -> None:
+    shown = text(replace(canonical_scan, info=replace(canonical_scan.info, identity=identity)), width=120)
+    assert f"Asked by   {told}\n" in shown
+    assert "Asked by" not in text(canonical_scan, width=120)
 
 
 def test_an_empty_scope_lists_no_subscription(canonical_scan: ScanResult) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporters import native
-from scanner.model import ScanResult, Verdict
+from scanner.model import Identity, ScanResult, Trace, Verdict
 
 Check = Callable[[str, bytes], None]
 
@@ -42,6 +42,37 @@ def test_kind_stands_first_in_every_line(canonical_scan: ScanResult) -> None:
 def test_the_seal_is_the_digest_of_all_lines_before_it(canonical_scan: ScanResult) -> None:
     lines = b"".join(native.render(canonical_scan)).splitlines(keepends=True)
     assert json.loads(lines[-1])["sha256"] == hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+
+
+TRACE = (
+    Trace(method="GET", route="subscriptions", attempts=1, status=200, request_id="r-1", ms=12),
+    Trace(method="POST", route="graph", attempts=6, status=0, request_id="", ms=9000),
+)
+
+
+def test_traces_follow_the_decision_and_lie_outside_the_seal(canonical_scan: ScanResult) -> None:
+    plain = b"".join(native.render(canonical_scan))
+    traced = b"".join(native.render(replace(canonical_scan, trace=TRACE)))
+    assert traced.startswith(plain)
+    assert [json.loads(line) for line in traced[len(plain) :].splitlines()] == [
+        {
+            "kind": "trace",
+            "method": "GET",
+            "route": "subscriptions",
+            "attempts": 1,
+            "status": 200,
+            "request_id": "r-1",
+            "ms": 12,
+        },
+        {"kind": "trace", "method": "POST", "route": "graph", "attempts": 6, "status": 0, "request_id": "", "ms": 9000},
+    ]
+
+
+def test_who_asked_stands_in_the_scan_line(canonical_scan: ScanResult) -> None:
+    identity = Identity(credential="cli", tenant="t-1", object_id="o-1")
+    result = replace(canonical_scan, info=replace(canonical_scan.info, identity=identity))
+    assert rendered(result)[0]["identity"] == {"credential": "cli", "tenant": "t-1", "object_id": "o-1"}
+    assert rendered(canonical_scan)[0]["identity"] is None
 
 
 def test_every_finding_is_a_verdict_with_its_identity(canonical_scan: ScanResult) -> None:
