@@ -122,6 +122,10 @@ class AnswerModel(FileModel):
     columns: dict[str, ColumnType] | None = Field(
         None, description="The type of each column, so that booleans can be read where no KQL engine is installed."
     )
+    spans: Literal["subscription", "scope"] | None = Field(
+        None,
+        description="How the query was asked: 'subscription' may have been in batches, which proves nothing across them.",
+    )
 
 
 class Manifest(_Model):

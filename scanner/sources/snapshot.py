@@ -92,6 +92,9 @@ class SnapshotSource:
         if query.spans == "scope" and is_narrowed(self._manifest, self.scope):
             text = "a stored answer that spans the scope cannot be narrowed to some subscriptions"
             return _nothing(query.name, query.digest, [Gap(reason=Reason.UNSUPPORTED, table=query.name, text=text)])
+        if query.spans == "scope" and answer.spans == "subscription":
+            text = "the stored answer was asked in batches of subscriptions, and the query spans all of them"
+            return _nothing(query.name, query.digest, [Gap(reason=Reason.UNSUPPORTED, table=query.name, text=text)])
         columns = query.columns if query.columns is not None else answer.columns or {}
         return self._covered(query, [answer], self._files.answers[query.digest], columns)
 

@@ -194,6 +194,18 @@ def test_a_stored_answer_that_spans_the_scope_cannot_be_narrowed(folder: Folder,
         assert (whole.answer(spanning, NOW).answered, whole.answer(spanning, NOW).gaps) == (frozenset({"s1", "s2"}), ())
 
 
+@pytest.mark.parametrize("spans", ["subscription", "scope", None])
+def test_an_answer_that_was_asked_in_batches_proves_nothing_across_them(
+    folder: Folder, opened: Callable[..., SnapshotSource], spans: str | None
+) -> None:
+    folder.stored([], **({} if spans is None else {"spans": spans}))
+    answer = opened().answer(query(spans="scope"), NOW)
+    if spans == "subscription":
+        assert (answer.answered, [gap.reason for gap in answer.gaps]) == (frozenset(), ["UNSUPPORTED"])
+    else:
+        assert answer.answered == {"s1", "s2"}
+
+
 def test_a_query_that_spans_the_scope_counts_as_a_whole(folder: Folder, opened: Callable[..., SnapshotSource]) -> None:
     folder.stored([{"id": "/subscriptions/s1/x"}], answered=["s1"])
     answer = opened().answer(query(spans="scope"), NOW)

@@ -180,7 +180,8 @@ def _entry(piece: Piece, file: _Written) -> Json:
         return entry if asked.types is None else {**entry, "types": asked.types}
     assert asked.query is not None
     columns = asked.query.columns
-    return {**entry, "query": asked.query.kql, **({} if columns is None else {"columns": dict(columns)})}
+    entry |= {"query": asked.query.kql, "spans": asked.query.spans}
+    return entry if columns is None else {**entry, "columns": dict(columns)}
 
 
 def _private_folder(folder: Path) -> None:
