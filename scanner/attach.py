@@ -13,7 +13,7 @@ from scanner.assertion import Undecided, parse_path, read
 from scanner.ids import canonical, is_arm_id, leading_id, subscription_of
 from scanner.model import Json, Reason, Row
 from scanner.plan import Asked
-from scanner.policy import Attach, MaxAge
+from scanner.policy import ORIGIN, Attach, MaxAge
 from scanner.sources import Answer
 from scanner.views import VIEWS
 
@@ -63,9 +63,10 @@ def index(attach: Attach, answer: Answer) -> Side:
 
 
 def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: datetime) -> Iterator[Joined]:
-    """Each row with what its policy attaches under the names it gave, and with `params`."""
+    """Each row with what its policy attaches under the names it gave, with `params`, and with the `origin` of each."""
+    origins = {name: entry["origin"] for name, entry in asked.info.params.items()}
     for row in page:
-        view: dict[str, Json] = {**row, "params": asked.params}
+        view: dict[str, Json] = {ORIGIN: origins, **row, "params": asked.params}
         trouble = None
         unmatched = set()
         for side in sides:

@@ -9,9 +9,11 @@ import orjson
 
 from scanner.assertion import Expression, Path, Undecided, first_missing, parse_path, path_text, read
 from scanner.attach import Joined
+from scanner.classify import classify
 from scanner.ids import canonical, is_arm_id, leading_id, name_of, resource_group_of, subscription_of, type_of
-from scanner.model import Finding, Json, Reason, Resource, Row, Severity, Verdict
+from scanner.model import Failure, Finding, Json, Reason, Resource, Row, Severity, Verdict
 from scanner.plan import Asked
+from scanner.policy import NUMERIC_CODES, ORIGIN
 from scanner.redact import is_redacted, redact
 
 _EVIDENCE_BYTES = 4096
@@ -39,6 +41,8 @@ def evaluate(asked: Asked, rows: Iterable[Joined], answered: frozenset[str]) -> 
             message=judgement.message,
             evidence=reader.evidence(joined),
             cause=reader.cause(joined) if judgement.verdict is Verdict.FAIL else None,
+            affects=reader.affects(joined) if judgement.verdict is Verdict.FAIL else (),
+            failure=reader.failure(joined) if judgement.verdict is Verdict.FAIL else None,
         )
 
 
@@ -55,7 +59,8 @@ class _Reader:
         object.__setattr__(self, "optional", tuple(map(parse_path, policy.optional)))
         expressions = [policy.assertion, *(entry.when for entry in policy.severity_when)]
         expressions += [policy.applies.when] if policy.applies else []
-        paths = set(policy.message.reads).union(*(expression.reads for expression in expressions))
+        paths = {path for path in policy.message.reads if path[0] != ORIGIN or ORIGIN in (policy.query.columns or ())}
+        paths = paths.union(*(expression.reads for expression in expressions))
         object.__setattr__(self, "shown", tuple(sorted(paths, key=path_text)))
 
     def judge(self, joined: Joined, answered: frozenset[str]) -> _Judgement:
@@ -112,13 +117,29 @@ class _Reader:
     def cause(self, joined: Joined) -> str | None:
         """What groups this finding with others, where the policy names a cause."""
         expression = self.asked.policy.cause
-        if expression is None:
-            return None
-        try:
-            value = expression.value(joined.view)
-        except Undecided:
-            return None
+        value = _value(expression, joined) if expression else None
         return _one_line(value) if isinstance(value, str) and value else None
+
+    def affects(self, joined: Joined) -> tuple[str, ...]:
+        """The resources whose failed jobs this finding explains; none where the policy explains nothing."""
+        policy = self.asked.policy
+        if not policy.info.explains:
+            return ()
+        value = joined.row.get(policy.affects or policy.resource)
+        named = {canonical(text) for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)}
+        return tuple(sorted(named))
+
+    def failure(self, joined: Joined) -> Failure | None:
+        """The error behind a failed job, where the policy is about one."""
+        spec = self.asked.policy.classify
+        if spec is None:
+            return None
+        said = {
+            "texts": _value(spec.texts, joined),
+            "numbers": _value(spec.numbers, joined),
+            "phases": _value(spec.phases, joined),
+        }
+        return classify(said, spec.codes, self.asked.params[NUMERIC_CODES])
 
     def evidence(self, joined: Joined) -> dict[str, Json]:
         """Every value that decided or is shown, redacted, at most 4 KB of JSON; what does not fit says how large it is."""
@@ -140,6 +161,14 @@ class _Reader:
         """A parameter with its origin; all of them where the expression reads `params` as a whole."""
         values = self.asked.info.params
         return values.get(path[1]) if len(path) > 1 and isinstance(path[1], str) else dict(values)
+
+
+def _value(expression: Expression, joined: Joined) -> Json:
+    """What an expression that decides nothing yields; null where it cannot be computed."""
+    try:
+        return expression.value(joined.view)
+    except Undecided:
+        return None
 
 
 def _resource(row: Row, column: str) -> Resource:

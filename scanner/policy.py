@@ -9,6 +9,10 @@ from typing import Literal
 from scanner.assertion import Expression, Template
 from scanner.model import ColumnType, Json, PolicyInfo, Severity
 
+NUMERIC_CODES = "numeric_codes"
+"""The parameter that maps the numeric error codes of failed jobs to their names; a policy with `classify` has it."""
+ORIGIN = "origin"
+"""The name under which a message reads where a parameter's value came from; a column of that name wins."""
 SIDE_TABLES = ("arm_locks", "arm_vm_status", "arm_restore_points", "evidence")
 """Side tables that a policy may attach; each holds what ARG does not carry."""
 
@@ -66,6 +70,7 @@ class Parameter:
     weaker: Literal["higher", "lower"] | None = None
     describe: str = ""
     source: str = ""
+    dated: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,28 @@ class Applies:
 
     when: Expression
     because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An error code of failed jobs, with the policies that explain it, the most likely cause first."""
+
+    name: str
+    title: str
+    link: str
+    messages: tuple[str, ...] = ()
+    phase: str = ""
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classify:
+    """What a failed job says of itself, and the codes that it may have failed with."""
+
+    texts: Expression
+    numbers: Expression
+    phases: Expression
+    codes: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +130,10 @@ class Policy:
     severity_when: tuple[SeverityWhen, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     min_population: int = 0
+    affects: str = ""
+    classify: Classify | None = None
+    traps: tuple[str, ...] = ()
+    no_case: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -148,4 +179,5 @@ class Pack:
     policies: tuple[Policy, ...]
     queries: Mapping[str, Query]
     profiles: Mapping[str, Mapping[str, Json]]
+    codes: tuple[Code, ...] = ()
     cases: tuple[Case, ...] = ()

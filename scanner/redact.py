@@ -184,7 +184,8 @@ def _texts(member: Json, kind: str, depth: int) -> Json:
         return [_texts(item, kind, depth + 1) for item in member]
     if isinstance(member, dict) and kind == "secret" and MARK not in member:
         plain = {name: item for name, item in member.items() if isinstance(item, str) and name not in ("name", "id")}
-        rest = _redact({name: item for name, item in member.items() if name not in plain}, depth + 1)
+        # The whole object, not what is left of it: a text such as `type` says what the objects beside it are.
+        rest = _redact(member, depth + 1)
         return {name: _texts(plain[name], kind, depth + 1) if name in plain else rest[name] for name in member}
     return _redact(member, depth + 1)
 

@@ -41,6 +41,7 @@ _TAB = "a tab is used for indentation; indent with spaces"
 _HINTS = (
     ("mapping values are not allowed", "': ' inside plain text starts a mapping; quote the text or write it in a | block"),
     ("a tab character", _TAB),
+    ("exceeded maximum nesting depth", f"nested more than {DEEPEST} levels deep"),
 )
 
 

@@ -173,4 +173,11 @@ def test_lists_are_equal_element_by_element() -> None:
 
 
 def test_our_own_functions_are_a_closed_list() -> None:
-    assert set(PolicyFunctions.FUNCTION_TABLE) - set(Functions.FUNCTION_TABLE) == {"lower", "version_at_least"}
+    assert set(PolicyFunctions.FUNCTION_TABLE) - set(Functions.FUNCTION_TABLE) == {
+        "contains_any",
+        "like_any",
+        "lower",
+        "matching",
+        "only_if",
+        "version_at_least",
+    }

@@ -146,7 +146,7 @@ def test_models_are_frozen() -> None:
     [
         ("assert:", "asert:", "f:21:1: asert: unknown key; did you mean 'assert'?"),
         ("severity: high", "severty: high", "f:4:1: severty: unknown key; did you mean 'severity'?"),
-        ("title:", "zzz:", "f:3:1: zzz: unknown key; known here: applies, assert, "),
+        ("title:", "zzz:", "f:3:1: zzz: unknown key; known here: affects, applies, "),
         (
             "severity: high",
             "severity: hihg",

@@ -288,6 +288,10 @@ def test_no_planted_secret_survives(value: Json) -> None:
     assert SECRET.encode() not in orjson.dumps(redact(value))
 
 
+def test_an_extension_among_secrets_is_still_known_as_one() -> None:
+    assert SECRET not in str(redact({"secrets": {"type": "a/extensions", "properties": {"settings": {"x": SECRET}}}}))
+
+
 def test_the_depth_limit_is_far_above_what_azure_returns() -> None:
     value = nested(MAX_DEPTH - 1, {"size": 1})
     assert redact(value) == value

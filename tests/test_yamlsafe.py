@@ -76,7 +76,9 @@ def scalar(text: str) -> ScalarNode:
         pytest.param("?\n: b\n", "f.yaml:1:2: ", "a key must be a text; quote it", id="no key"),
         pytest.param("? [a]\n: b\n", "f.yaml:1:3: ", "a key must be a text on one line", id="list as key"),
         pytest.param("? |\n  a\n: b\n", "f.yaml:1:3: ", "a key must be a text on one line", id="block as key"),
-        pytest.param("[" * 50_000, "f.yaml:1:31: ", "more than 30 levels", id="50,000 brackets"),
+        pytest.param("[" * 500, "f.yaml:1:31: ", "more than 30 levels", id="500 brackets"),
+        # Newer parsers have a limit of their own, and tell it before anything can be counted here.
+        pytest.param("[" * 50_000, "f.yaml:1:", "more than 30 levels", id="50,000 brackets"),
         pytest.param("- " * 50_000, "f.yaml:1:61: ", "more than 30 levels", id="50,000 dashes"),
         pytest.param("#" * (LARGEST + 1), "f.yaml: ", "larger than 256 KiB", id="too large"),
     ],

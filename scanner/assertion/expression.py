@@ -24,7 +24,7 @@ _LONGEST = 4096
 _LARGEST_FAN_OUT = 1000
 _TOKENS = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?P<json>(?:\\.|[^`\\])*)`""", re.DOTALL)
 _ORDERINGS = {"lt", "lte", "gt", "gte"}
-_STRAY = "`&` stands only before an argument of map, sort_by, min_by or max_by"
+_STRAY = "`&` stands only before an argument of map, sort_by, min_by, max_by or matching"
 
 
 class ExpressionError(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from typing import Any
 
 from jmespath.functions import Functions, signature
 
@@ -65,6 +66,36 @@ class PolicyFunctions(Functions):
         width = max(len(have), len(want))
         return have + [0] * (width - len(have)) >= want + [0] * (width - len(want))
 
+    @signature({"types": []}, {"types": ["boolean"]})
+    def _func_only_if(self, value: Json, condition: bool) -> Json:  # noqa: FBT001 - JMESPath passes by position
+        """The value where the condition holds, else null, so that the row is undecided instead of passed or failed."""
+        return value if condition else None
+
+    @signature({"types": ["string"]}, {"types": ["array-string"]})
+    def _func_contains_any(self, text: str, words: list[str]) -> bool:
+        """Whether a text holds one of some words, in any case; a list in a parameter decides, which no filter could read."""
+        return any(word.lower() in text.lower() for word in words)
+
+    @signature({"types": ["array"]}, {"types": ["expref"]}, {"types": ["string"]})
+    def _func_matching(self, elements: list[Json], key: Any, wanted: str) -> list[Json]:
+        """The elements whose key is the wanted text, in any case; `wanted` may be a parameter, which no filter could read.
+
+        An element whose key is no text could be one of them, so it raises.
+        """
+        found = []
+        for element in elements:
+            value = key.visit(key.expression, element)
+            if not isinstance(value, str):
+                raise NotComparable(f"matching() compares {kind(value)} with a text")
+            if value.lower() == wanted.lower():
+                found.append(element)
+        return found
+
+    @signature({"types": ["string"]}, {"types": ["array-string"]})
+    def _func_like_any(self, text: str, patterns: list[str]) -> bool:
+        """Whether a text matches one of some patterns, in any case; `*` stands for any characters, `/` included."""
+        return any(_like(text.lower(), pattern.lower()) for pattern in patterns)
+
     @signature({"types": ["array", "string"]}, {"types": []})
     def _func_contains(self, subject: list[Json] | str, search: Json) -> bool:
         """As in JMESPath, but a text can only contain a text, and a list is only searched for what its elements can equal."""
@@ -92,6 +123,10 @@ class PolicyFunctions(Functions):
             number = float(value) if any(mark in value for mark in ".eE") else int(value)
             return number if math.isfinite(number) else None
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _like(text: str, pattern: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 def _parts(version: str | None) -> list[int] | None:

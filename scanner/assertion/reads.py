@@ -40,7 +40,7 @@ _Traced: TypeAlias = _Value | _Stream | _Object | None
 """None stands for a computed value, such as a comparison's."""
 
 _PICKS = {"min_by", "max_by"}
-_SHUFFLES = {"sort", "sort_by", "reverse"}
+_SHUFFLES = {"sort", "sort_by", "reverse", "matching"}
 
 
 def reads(tree: Node) -> frozenset[Path]:

@@ -14,6 +14,7 @@ from scanner.authoring.types import (
     AtLeast,
     Authored,
     Column,
+    Date,
     Given,
     Line,
     LineOrNone,
@@ -77,6 +78,8 @@ class ParameterSpec(Authored):
     """What the value means, in one line."""
     source: Given[Link] = None
     """Where the default is documented."""
+    dated: Given[Date] = None
+    """The date that the source bears, or when it was read."""
 
     @field_validator("default")
     @classmethod
@@ -138,6 +141,17 @@ class AttachSpec(Authored):
         return self
 
 
+class ClassifySpec(Authored):
+    """What a failed job says of itself, from which its error code is told (the `codes` of the pack)."""
+
+    texts: Text
+    """JMESPath to anything that holds texts: searched for the name of a code, then for the service's English message."""
+    numbers: Text
+    """JMESPath to a list of the numeric error codes, which the parameter `numeric_codes` maps to names."""
+    phases: Text
+    """JMESPath to a list of the phases of the job that failed."""
+
+
 class AppliesSpec(Authored):
     """Which rows the policy judges at all."""
 
@@ -166,6 +180,10 @@ class PolicyFile(Authored):
     """What the policy waits for, 'evidence' or 'parameter:<name>'; without it the policy is listed as not asked."""
     explains: tuple[Word, ...] = ()
     """Error codes of failed jobs that a violation is a cause of."""
+    affects: Given[Column] = None
+    """The column with the ids (one text, or a list) of the resources whose failed jobs a finding explains; else `resource`."""
+    classify: Given[ClassifySpec] = None
+    """For a policy about failed jobs: what tells the error code behind a finding, so that other findings can explain it."""
     params: dict[Name, ParameterSpec] = Field(default_factory=dict)
     """Values that a user may set."""
     query: Text
@@ -200,6 +218,10 @@ class PolicyFile(Authored):
     """Words to select and group policies by."""
     min_population: Annotated[int, Field(ge=0)] = 0
     """Fewer rows than this is a gap."""
+    traps: tuple[Line, ...] = ()
+    """What looks like this defect and is none, or hides it, and what no data can decide; shown on the policy's page."""
+    no_case: dict[Literal["pass", "fail", "unknown"], Line] = Field(default_factory=dict)
+    """Why there can be no case that ends so, for each verdict without one."""
 
     @property
     def is_inline(self) -> bool:
@@ -216,6 +238,21 @@ class QuerySpec(Authored):
     """The columns that tell its rows apart: every column that a one-to-many join or mv-expand adds, at least `id`."""
     spans: Spans = "subscription"
     """Whether joins and aggregates stay inside one subscription (the default) or span the whole scope."""
+
+
+class CodeSpec(Authored):
+    """An error code of failed jobs: how it is told, and which policies name its causes."""
+
+    title: Line
+    """What the service calls it, in English."""
+    link: Link
+    """Where it is documented."""
+    messages: tuple[Line, ...] = ()
+    """English messages of the service that belong to this code alone, whole or their beginning."""
+    phase: Given[Line] = None
+    """For what only the failing phase of a job tells: the phase."""
+    causes: tuple[PolicyId, ...] = ()
+    """The policies that explain it, the most likely cause first; each of them lists the code in `explains`."""
 
 
 class PackFile(Authored):
@@ -235,5 +272,7 @@ class PackFile(Authored):
     """The populations, by name."""
     parameters: dict[Name, ParameterSpec] = Field(default_factory=dict)
     """Parameters that any policy of the pack may read."""
+    codes: dict[Word, CodeSpec] = Field(default_factory=dict)
+    """The error codes of failed jobs that policies explain, by name."""
     profiles: dict[Slug, dict[Name, Annotated[Json, WithJsonSchema({})]]] = Field(default_factory=dict)
     """Named sets of parameter values."""

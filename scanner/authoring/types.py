@@ -52,6 +52,9 @@ Need: TypeAlias = Annotated[
 ]
 Link: TypeAlias = Annotated[str, _text(r"^https://[^\s]+$", "must be an https:// address", 2048)]
 Word: TypeAlias = Annotated[str, _text(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "must be one word")]
+Date: TypeAlias = Annotated[
+    str, _text(r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", "must be a date such as 2025-10-27", 10)
+]
 Version: TypeAlias = Annotated[str, _text(r"^[0-9]+\.[0-9]+\.[0-9]+$", "must be three numbers such as 1.0.0", 32)]
 AtLeast: TypeAlias = Annotated[str, _text(r"^>=[0-9]+(\.[0-9]+){0,2}$", "must be '>=' and a version, such as >=0.1", 32)]
 Line: TypeAlias = Annotated[str, _text(r"^\S(.*\S)?$", "must be one line of text, without blanks around it", 1000)]

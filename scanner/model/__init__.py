@@ -1,7 +1,9 @@
 """The data that flows through a scan: frozen, free of I/O, and all that a reporter may see."""
 
 from scanner.model.findings import (
+    Because,
     ColumnType,
+    Failure,
     Finding,
     Gap,
     Json,
@@ -30,9 +32,11 @@ from scanner.model.results import (
 )
 
 __all__ = [
+    "Because",
     "ColumnType",
     "Counts",
     "Decision",
+    "Failure",
     "Finding",
     "Findings",
     "Gap",

@@ -97,6 +97,37 @@ class WaiverMark:
     expires: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """Another finding that explains a failed job."""
+
+    policy: str
+    id: str
+    subject: str
+    display_id: str
+    severity: Severity
+    message: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The error behind a failed job, as far as it can be told, and the findings that explain it, most likely cause first.
+
+    `told_by` says what told it: `name` (the code stood in a text), `number` (the parameter numeric_codes), `message` (the
+    service's English message), `phase` (which phase of the job failed) or `nothing`, and then `code`, `title` and `link` are
+    empty. `numbers` are the numeric error codes that the job gave; `causes` the policies that explain the code.
+    """
+
+    code: str = ""
+    title: str = ""
+    link: str = ""
+    told_by: str = "nothing"
+    numbers: tuple[int, ...] = ()
+    causes: tuple[str, ...] = ()
+    because: tuple[Because, ...] = ()
+
+
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "arguard/v1")
 
 
@@ -107,6 +138,8 @@ class Finding:
     `reason` is set for unknown verdicts only. `message` is one line: the policy's message for a fail, why the row was not
     decided for an unknown, why it does not apply for a not_applicable, empty for a pass. `evidence` maps each path that
     was read to its value; a parameter's value is `{"value": ..., "origin": ...}`. `known` is None without a baseline.
+    `affects` holds the canonical ids of the resources whose failed jobs a failing row explains; `failure` is there for a
+    failing row about a failed job.
     """
 
     policy: str
@@ -120,6 +153,8 @@ class Finding:
     cause: str | None = None
     waiver: WaiverMark | None = None
     known: bool | None = None
+    affects: tuple[str, ...] = ()
+    failure: Failure | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from scanner.authoring.types import fits
 from scanner.errors import InputError, Problem
 from scanner.packs.build import Surroundings, build_policy, parameter
 from scanner.packs.cases import Judged, pack_cases
+from scanner.packs.codes import code_problems, pack_codes
 from scanner.packs.files import PACK, read_pack
 from scanner.packs.queries import pack_queries
 from scanner.packs.source import PackSource, Written
@@ -81,12 +82,13 @@ def _keyed(source: PackSource, file: Written[PackFile], pack: Pack) -> Iterator[
 def _build(source: PackSource, pack: Written[PackFile], problems: list[Problem]) -> Pack:
     queries = pack_queries(source, pack, problems=problems)
     shared = _parameters(pack.spec.parameters)
-    around = Surroundings(source=source, pack=pack.spec.id, queries=queries, shared=shared)
+    codes = pack_codes(pack.spec)
+    around = Surroundings(source=source, pack=pack.spec.id, queries=queries, shared=shared, codes=codes)
     built = [build_policy(written, around, problems=problems) for written in source.policies]
     policies = sorted((policy for policy in built if policy), key=lambda policy: policy.id)
     if not source.names:
         problems.append(Problem(file=str(source.folder), text="the pack holds no policy"))
-    problems.extend(_profiles(source, pack, shared=shared))
+    problems.extend([*_profiles(source, pack, shared=shared), *code_problems(source, pack)])
     judged = Judged(
         declared=sorted({*(written.spec.id for written in source.policies), *(name.split("-")[0] for name in source.names)}),
         policies={policy.id: policy for policy in policies},
@@ -102,6 +104,7 @@ def _build(source: PackSource, pack: Written[PackFile], problems: list[Problem])
         policies=tuple(policies),
         queries=queries,
         profiles=pack.spec.profiles,
+        codes=codes,
         cases=pack_cases(source, judged, problems=problems),
     )
 

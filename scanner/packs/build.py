@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scanner.assertion import Expression, Path, Template, compile_expression, compile_template, parse_path, path_text
@@ -17,7 +17,7 @@ from scanner.packs.attach import attachments, names_of
 from scanner.packs.names import Names, offset_of, parameters_in
 from scanner.packs.queries import inline_query
 from scanner.packs.source import PackSource, Written
-from scanner.policy import Applies, Attach, Parameter, Policy, Query, SeverityWhen
+from scanner.policy import NUMERIC_CODES, Applies, Attach, Classify, Code, Parameter, Policy, Query, SeverityWhen
 
 C = TypeVar("C", Expression, Template)
 
@@ -30,6 +30,7 @@ class Surroundings:
     pack: str
     queries: Mapping[str, Query]
     shared: Mapping[str, Parameter]
+    codes: tuple[Code, ...] = ()
 
 
 def parameter(name: str, spec: ParameterSpec) -> Parameter:
@@ -41,6 +42,7 @@ def parameter(name: str, spec: ParameterSpec) -> Parameter:
         weaker=spec.weaker,
         describe=spec.describe or "",
         source=spec.source or "",
+        dated=spec.dated or "",
     )
 
 
@@ -58,26 +60,40 @@ def build_policy(written: Written[PolicyFile], around: Surroundings, *, problems
     subject = compiler.compiled(compile_template, "subject")
     cause = compiler.compiled(compile_expression, "cause")
     applies, severity_when = compiler.applies(), compiler.severity_when()
+    classify = compiler.classify(around.codes)
     of_assert = [*_constant(written, assertion), *_optional(written, assertion)] if assertion else []
-    problems.extend([*wrong, *wrong_attach, *_resource(written, compiler.names), *compiler.problems, *of_assert])
+    problems.extend([*wrong, *wrong_attach, *_row_columns(written, compiler.names), *_numeric_codes(written, params)])
+    problems.extend([*compiler.problems, *of_assert])
     if len(problems) > before or query is None or assertion is None or message is None:
         return None
-    return Policy(
+    policy = Policy(
         info=_info(written, around),
         enabled=spec.enabled,
         needs=spec.needs,
         query=query,
         assertion=assertion,
         message=message,
-        resource=spec.resource,
         subject=subject,
         attach=attach,
         applies=applies,
-        optional=spec.optional,
         cause=cause,
         severity_when=severity_when,
         parameters=_read_parameters(spec, params, attach=attach, reads=compiler.reads),
+        classify=classify,
+    )
+    return _as_written(policy, spec)
+
+
+def _as_written(policy: Policy, spec: PolicyFile) -> Policy:
+    """The policy with what needs no compiling."""
+    return replace(
+        policy,
+        resource=spec.resource,
+        optional=spec.optional,
         min_population=spec.min_population,
+        affects=spec.affects or "",
+        traps=spec.traps,
+        no_case={str(verdict): why for verdict, why in spec.no_case.items()},
     )
 
 
@@ -121,10 +137,17 @@ def _parameters(written: Written[PolicyFile], shared: Mapping[str, Parameter]) -
     return params, problems
 
 
-def _resource(written: Written[PolicyFile], names: Names) -> Iterable[Problem]:
-    column = written.spec.resource
-    if names.columns is not None and column not in names.columns:
-        yield written.problem(("resource",), f"the query projects no column '{column}'{did_you_mean(column, names.columns)}")
+def _row_columns(written: Written[PolicyFile], names: Names) -> Iterable[Problem]:
+    """`resource` and `affects` name columns of the query."""
+    for key, column in (("resource", written.spec.resource), ("affects", written.spec.affects)):
+        if column and names.columns is not None and column not in names.columns:
+            yield written.problem((key,), f"the query projects no column '{column}'{did_you_mean(column, names.columns)}")
+
+
+def _numeric_codes(written: Written[PolicyFile], params: Mapping[str, Parameter]) -> Iterable[Problem]:
+    if written.spec.classify and (NUMERIC_CODES not in params or params[NUMERIC_CODES].type != "string_map"):
+        words = f"needs the parameter {NUMERIC_CODES} of type string_map, from a number to the name of a code"
+        yield written.problem(("classify",), words, at_key=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,6 +182,14 @@ class _Compiler:
         when = self.compiled(compile_expression, "applies", "when") if spec else None
         return Applies(when=when, because=spec.because) if spec and when else None
 
+    def classify(self, codes: tuple[Code, ...]) -> Classify | None:
+        if self.written.spec.classify is None:
+            return None
+        texts, numbers, phases = (
+            self.compiled(compile_expression, "classify", name) for name in ("texts", "numbers", "phases")
+        )
+        return Classify(texts=texts, numbers=numbers, phases=phases, codes=codes) if texts and numbers and phases else None
+
     def severity_when(self) -> tuple[SeverityWhen, ...]:
         found = (
             (self.compiled(compile_expression, "severity_when", number, "when"), Severity.parse(entry.severity))
@@ -191,7 +222,7 @@ def _read_parameters(
     """The policy's own parameters, and those of the pack that it reads."""
     ages = {one.max_age.hours for one in attach if one.max_age}
     needed = {need.partition(":")[2] for need in spec.needs}
-    used = {*spec.params, *parameters_in(reads), *ages, *needed}
+    used = {*spec.params, *parameters_in(reads), *ages, *needed, *([NUMERIC_CODES] if spec.classify else [])}
     return {name: one for name, one in sorted(params.items()) if name in used}
 
 

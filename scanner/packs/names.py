@@ -10,7 +10,7 @@ from scanner.assertion import Path, path_text
 from scanner.assertion.paths import Many
 from scanner.authoring.read import did_you_mean
 from scanner.model import ColumnType
-from scanner.policy import SIDE_TABLES, Parameter
+from scanner.policy import ORIGIN, SIDE_TABLES, Parameter
 from scanner.views import VIEWS
 
 SIDE_FIELDS: Mapping[str, frozenset[str]] = {table: frozenset(VIEWS[table]({"id": ""})) for table in SIDE_TABLES}
@@ -43,7 +43,7 @@ class Names:
     def wrong(self, path: Path) -> tuple[str, str] | None:
         """The word of `path` that names nothing and what is wrong with it, or None when all is well."""
         root = str(path[0])
-        if root == "params":
+        if root == "params" or (root == ORIGIN and root not in {*(self.columns or ()), *self.attached}):
             return self._wrong_parameter(path)
         if "params" in path[2:] and any(isinstance(step, Many) for step in path):
             words = (
@@ -69,7 +69,7 @@ class Names:
     def _wrong_parameter(self, path: Path) -> tuple[str, str] | None:
         name = path[1] if len(path) > 1 else ""
         if not isinstance(name, str) or not name:
-            return "params", "`params` is read by name, as in params.max_size"
+            return str(path[0]), f"`{path[0]}` is read by name, as in {path[0]}.max_size"
         if name not in self.params:
             return name, f"there is no parameter '{name}'{did_you_mean(name, self.params)}"
         if self.params[name].default is None and f"parameter:{name}" not in self.needs:
@@ -94,4 +94,4 @@ def offset_of(text: str, word: str) -> int:
 
 def parameters_in(paths: Iterable[Path]) -> set[str]:
     """The names of the parameters among some paths."""
-    return {path[1] for path in paths if path[0] == "params" and len(path) > 1 and isinstance(path[1], str)}
+    return {path[1] for path in paths if path[0] in {"params", ORIGIN} and len(path) > 1 and isinstance(path[1], str)}
