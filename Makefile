@@ -34,7 +34,7 @@ format: $(VENV)/.test
 
 # Everything in the repository that is generated; tests prove that it is fresh.
 docs: $(VENV)/.test
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 clean:
 	@rm -rf $(VENV) build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

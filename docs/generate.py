@@ -8,11 +8,14 @@ import os
 import re
 from pathlib import Path
 
+from docs.pages import pages
+from scanner import packs
 from scanner.cli import main
 from scanner.schemas import schemas
 from scanner.sources import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "docs" / "policies"
 EXAMPLE = "ABK301-vm-agent-not-ready.yaml"
 
 
@@ -21,6 +24,7 @@ def generated() -> dict[Path, bytes]:
     files = {ROOT / "policies" / name: text for name, text in schemas().items()}
     files[ROOT / "policies" / "snapshot.schema.json"] = manifest.schema()
     files[ROOT / "README.md"] = readme().encode()
+    files.update({PAGES / name: text for name, text in pages(packs.load(packs.bundled(), cases=True)).items()})
     return files
 
 
@@ -61,5 +65,9 @@ def demo() -> str:
 
 
 if __name__ == "__main__":
-    for file, content in generated().items():
+    PAGES.mkdir(exist_ok=True)
+    made = generated()
+    for stale in set(PAGES.iterdir()) - set(made):
+        stale.unlink()
+    for file, content in made.items():
         file.write_bytes(content)

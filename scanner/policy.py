@@ -168,8 +168,22 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """One piece of advice of the article that a pack covers: the policies that judge it, or why none does."""
+
+    anchor: str
+    section: str
+    says: str
+    policies: tuple[str, ...] = ()
+    not_a_check: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """A folder of policies that belong together. `digest` covers every file of it that decides."""
+    """A folder of policies that belong together. `digest` covers every file of it that decides.
+
+    `coverage` is everything that the article at the address `article` says, in its order; both are empty without a map.
+    """
 
     id: str
     title: str
@@ -181,3 +195,5 @@ class Pack:
     profiles: Mapping[str, Mapping[str, Json]]
     codes: tuple[Code, ...] = ()
     cases: tuple[Case, ...] = ()
+    article: str = ""
+    coverage: tuple[Advice, ...] = ()

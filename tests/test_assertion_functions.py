@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jmespath.functions import Functions
 
-from scanner.assertion import Undecided, compile_expression
+from scanner.assertion import Undecided, compile_expression, path_text
 from scanner.assertion.functions import NotComparable, PolicyFunctions, kind, same
 from scanner.model import Json
 from tests.conftest import json_values
@@ -181,3 +181,68 @@ def test_our_own_functions_are_a_closed_list() -> None:
         "only_if",
         "version_at_least",
     }
+
+
+@pytest.mark.parametrize(("condition", "answer"), [(True, False), (False, None)])
+def test_only_if_leaves_a_row_undecided_where_its_condition_does_not_hold(condition: Json, answer: Json) -> None:
+    assert value("only_if(a > `5`, c)", a=1, c=condition) is answer
+
+
+@pytest.mark.parametrize("odd", [None, 1, "true", []])
+def test_the_condition_of_only_if_is_true_or_false(odd: Json) -> None:
+    with pytest.raises(Undecided):
+        value("only_if(a, c)", a=True, c=odd)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "answer"),
+    [
+        ("Windows Server 2019 Datacenter", ["windows server 2019"], True),
+        ("ubuntu", ["Debian", "UBUNTU"], True),
+        ("ubuntu", ["debian"], False),
+        ("ubuntu", [], False),
+    ],
+)
+def test_a_text_holds_one_of_some_words_in_any_case(text: str, words: list[str], answer: Json) -> None:
+    assert value("contains_any(t, params.w)", t=text, params={"w": words}) is answer
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, ["a"]), (5, ["a"]), ("a", None), ("a", [1]), ("a", "a")])
+def test_contains_any_takes_a_text_and_texts_only(text: Json, words: Json) -> None:
+    with pytest.raises(Undecided):
+        value("contains_any(t, w)", t=text, w=words)
+
+
+ENTRIES = [{"objectId": "AB", "keys": ["get"]}, {"objectId": "cd", "keys": ["list"]}]
+
+
+@pytest.mark.parametrize(("wanted", "keys"), [("ab", ["get"]), ("CD", ["list"]), ("x", [])])
+def test_matching_keeps_the_elements_with_a_key_that_a_parameter_names(wanted: str, keys: list[str]) -> None:
+    assert value("matching(e, &objectId, params.id)[*].keys[]", e=ENTRIES, params={"id": wanted}) == keys
+
+
+@pytest.mark.parametrize("odd", [{}, {"objectId": None}, {"objectId": 5}])
+def test_matching_does_not_pass_over_an_element_that_could_be_meant(odd: Json) -> None:
+    with pytest.raises(Undecided):
+        value("matching(e, &objectId, 'ab')", e=[*ENTRIES, odd])
+
+
+def test_what_matching_reads_is_known_before_it_runs() -> None:
+    found = compile_expression("matching(e, &objectId, params.id)[*].keys[]").reads
+    assert {"e[*].objectId", "params.id", "e[*].keys[]"} <= {path_text(path) for path in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns", "answer"),
+    [
+        ("Microsoft.KeyVault/vaults/keys/backup/action", ["Microsoft.KeyVault/vaults/*"], True),
+        ("Microsoft.KeyVault/vaults/keys/backup/action", ["*/BACKUP/action"], True),
+        ("Microsoft.KeyVault/vaults/keys/backup/action", ["*"], True),
+        ("Microsoft.KeyVault/vaults/keys/backup/action", ["Microsoft.KeyVault/vaults/secrets/*", "*/read"], False),
+        ("a.b", ["a?b", "a[.]b"], False),
+        ("a\nb", ["a*b"], True),
+        ("a", [], False),
+    ],
+)
+def test_stars_stand_for_anything_and_nothing_else_is_special(text: str, patterns: list[str], answer: Json) -> None:
+    assert value("like_any(t, p)", t=text, p=patterns) is answer

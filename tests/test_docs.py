@@ -27,6 +27,8 @@ def test_generated_files_are_fresh() -> None:
     spec.loader.exec_module(module)
     for file, content in module.generated().items():
         assert file.read_bytes() == content, f"{file.name} is stale: run make docs"
+    kept = {path.name for path in (ROOT / "docs" / "policies").iterdir()}
+    assert kept == {path.name for path in module.generated() if path.parent.name == "policies" and path.suffix == ".md"}
 
 
 def test_every_command_of_the_readme_runs(

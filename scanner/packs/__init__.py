@@ -13,6 +13,7 @@ from scanner.errors import InputError, Problem
 from scanner.packs.build import Surroundings, build_policy, parameter
 from scanner.packs.cases import Judged, pack_cases
 from scanner.packs.codes import code_problems, pack_codes
+from scanner.packs.coverage import pack_coverage
 from scanner.packs.files import PACK, read_pack
 from scanner.packs.queries import pack_queries
 from scanner.packs.source import PackSource, Written
@@ -106,6 +107,8 @@ def _build(source: PackSource, pack: Written[PackFile], problems: list[Problem])
         profiles=pack.spec.profiles,
         codes=codes,
         cases=pack_cases(source, judged, problems=problems),
+        article=source.coverage.spec.article if source.coverage else "",
+        coverage=pack_coverage(source, problems=problems),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from scanner import __version__
 from scanner.authoring import PackFile, PolicyFile
 from scanner.authoring.cases import CasesFile, odd_values
+from scanner.authoring.coverage import CoverageFile
 from scanner.authoring.read import did_you_mean, read
 from scanner.errors import InputError, Problem
 from scanner.nodes import Node, ScalarNode, find
@@ -16,6 +17,7 @@ from scanner.packs.source import PackSource, S, Written
 from scanner.yamlsafe import LARGEST, decode, load
 
 PACK = "pack.yaml"
+COVERAGE = "coverage.yaml"
 _YAML = {".yaml", ".yml"}
 _FORMAT = re.compile(r"arguard-pack/([0-9]{1,9})")
 
@@ -40,6 +42,8 @@ def read_pack(folder: Path, problems: list[Problem], *, cases: bool = False) -> 
     for name in _yaml_in(folder, "cases") if cases else ():
         found = _model(source, name, _parse(source, name, problems), CasesFile, problems)
         source.cases.extend([found] if found else [])
+    if cases and (folder / COVERAGE).exists():
+        source.coverage = _model(source, COVERAGE, _parse(source, COVERAGE, problems), CoverageFile, problems)
     if source.pack:
         _read_queries(source, source.pack, problems)
     return source
@@ -59,7 +63,7 @@ def _policies(folder: Path, problems: list[Problem]) -> list[str]:
         if "/" in name and path.suffix.lower() in _YAML and not re.match(r"cases/[^/]+$|\.", name):
             words = f"this file would be ignored: policies lie beside {PACK}, their cases in cases/"
             problems.append(Problem(file=str(path), text=words))
-    return [name for name in _yaml_in(folder, "") if name != PACK]
+    return [name for name in _yaml_in(folder, "") if name not in {PACK, COVERAGE}]
 
 
 def _yaml_in(folder: Path, inside: str) -> list[str]:
@@ -71,7 +75,7 @@ def _yaml_in(folder: Path, inside: str) -> list[str]:
 def _parse(source: PackSource, name: str, problems: list[Problem]) -> Node | None:
     try:
         data = _bytes(source.folder, name)
-        if not name.startswith("cases/"):
+        if name != COVERAGE and not name.startswith("cases/"):
             source.digests[name] = hashlib.sha256(data).hexdigest()
         return load(data, str(source.folder / name))
     except InputError as error:

@@ -10,11 +10,12 @@ from typing import Generic, TypeVar
 
 from scanner.authoring import PackFile, PolicyFile
 from scanner.authoring.cases import CasesFile
+from scanner.authoring.coverage import CoverageFile
 from scanner.authoring.read import path_of
 from scanner.errors import Problem
 from scanner.nodes import Node, Part, ScalarNode, find, key_position
 
-S = TypeVar("S", PackFile, PolicyFile, CasesFile)
+S = TypeVar("S", PackFile, PolicyFile, CasesFile, CoverageFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class PackSource:
     names: list[str] = field(default_factory=list)
     policies: list[Written[PolicyFile]] = field(default_factory=list)
     cases: list[Written[CasesFile]] = field(default_factory=list)
+    coverage: Written[CoverageFile] | None = None
     kql: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
