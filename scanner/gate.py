@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from scanner.model import Counts, Decision, Finding, Gap, Options, Outcome, PolicyInfo, PolicyResult, Scope, Verdict
+from scanner.model import Counts, Decision, Finding, Gap, Options, Outcome, PolicyInfo, PolicyResult, Reason, Scope, Verdict
 
 PRECEDENCE = (130, 143, 2, 70, 4, 1, 3, 0)
 """When several exit codes apply, the first of these wins."""
@@ -32,6 +32,17 @@ def blocks(finding: Finding, options: Options) -> bool:
     return finding.severity >= options.fail_on and finding.waiver is None and not finding.known
 
 
+def hides(finding: Finding, info: PolicyInfo, options: Options) -> bool:
+    """Whether an undecided row could be a blocking finding.
+
+    A row's severity is the one that a fail would have, the highest possible where that is undecided: a VM that is backed up
+    without its agent may keep its agent's state to itself. Rows that contradict each other have no severity of their own.
+    """
+    if finding.verdict is not Verdict.UNKNOWN or finding.waiver is not None or not could_block(info, options):
+        return False
+    return finding.reason is Reason.DUPLICATE or (options.fail_on is not None and finding.severity >= options.fail_on)
+
+
 def could_block(info: PolicyInfo, options: Options) -> bool:
     """Whether something unseen by this policy could hide a blocking finding."""
     return options.fail_on is not None and info.highest >= options.fail_on
@@ -41,13 +52,12 @@ def count(findings: Iterable[Finding], info: PolicyInfo, options: Options) -> Co
     """Count the verdicts of one policy."""
     verdicts = dict.fromkeys(Verdict, 0)
     waived = known = blocking = hiding = 0
-    counts_unknown = could_block(info, options)
     for finding in findings:
         verdicts[finding.verdict] += 1
         waived += finding.waiver is not None
         known += finding.known is True
         blocking += blocks(finding, options)
-        hiding += counts_unknown and finding.verdict is Verdict.UNKNOWN and finding.waiver is None
+        hiding += hides(finding, info, options)
     return Counts(
         passed=verdicts[Verdict.PASS],
         failed=verdicts[Verdict.FAIL],

@@ -107,12 +107,25 @@ def test_counts_and_marks() -> None:
         finding(severity=Severity.LOW),
         finding(waiver=WAIVER),
         finding(known=True),
-        finding(Verdict.UNKNOWN, severity=Severity.LOW),
+        finding(Verdict.UNKNOWN),
         finding(Verdict.UNKNOWN, waiver=WAIVER),
     ]
     expected = Counts(passed=1, failed=4, unknown=2, not_applicable=1, waived=2, known=1, blocking=1, hiding=1)
     assert count(findings, an_info(), Options()) == expected
     assert expected.rows == len(findings)
+
+
+@pytest.mark.parametrize(
+    ("severity", "reason", "hiding"),
+    [
+        (Severity.HIGH, Reason.MISSING, 1),
+        (Severity.LOW, Reason.MISSING, 0),
+        (Severity.LOW, Reason.DUPLICATE, 1),
+    ],
+)
+def test_an_unknown_hides_what_its_own_severity_could_block(severity: Severity, reason: Reason, hiding: int) -> None:
+    unknown = finding(Verdict.UNKNOWN, severity=severity, reason=reason)
+    assert count([unknown], an_info(severity=Severity.HIGH), Options()) == Counts(unknown=1, hiding=hiding)
 
 
 def test_an_unknown_that_the_baseline_knows_still_hides_what_it_hides() -> None:
