@@ -7,11 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.assertion import compile_expression
 from scanner.attach import attach
 from scanner.evaluate import evaluate
-from scanner.model import Finding, Json, Reason, Severity, Verdict
-from scanner.policy import Policy
-from tests.conftest import NOW, VM, a_policy, a_row, an_answer, an_asked, an_info, json_values, judge, judge_all, one_of, vm
+from scanner.model import Failure, Finding, Json, Reason, Severity, Verdict
+from scanner.policy import Classify, Code, Policy
+from tests.conftest import (
+    NOW,
+    VM,
+    a_policy,
+    a_query,
+    a_row,
+    an_answer,
+    an_asked,
+    an_info,
+    json_values,
+    judge,
+    judge_all,
+    one_of,
+    vm,
+)
 
 UNKNOWN = Verdict.UNKNOWN
 
@@ -294,3 +309,45 @@ def test_a_row_of_a_subscription_that_did_not_answer_is_never_a_pass(answered: f
     asked = an_asked(a_policy())
     (finding,) = evaluate(asked, attach([a_row()], asked, [], NOW), answered)
     assert finding.reason is Reason.SCOPE_MISSING
+
+
+def test_a_message_says_where_a_parameter_came_from_and_evidence_says_it_once() -> None:
+    policy = a_policy(assertion="size <= params.most", message="{size} is more than {params.most} ({origin.most})")
+    finding = judge(policy, a_row(size=9), most=5)
+    assert finding.message == "9 is more than 5 (default)"
+    assert set(finding.evidence) == {"size", "params.most"}
+
+
+def test_a_column_called_origin_is_a_column() -> None:
+    policy = a_policy(query=a_query(columns={"id": "string", "origin": "string"}), message="from {origin}")
+    finding = judge(policy, a_row(ok=False, origin="Gdansk"))
+    assert finding.message == "from Gdansk"
+    assert finding.evidence["origin"] == "Gdansk"
+
+
+def test_a_finding_affects_its_own_resource_or_what_its_column_names() -> None:
+    explains = an_info(explains=("E1",))
+    other = vm("Db01", "RG2").replace("subscriptions", "Subscriptions", 1)
+    assert judge(a_policy(), a_row(ok=False)).affects == ()
+    assert judge(a_policy(info=explains), a_row(ok=False)).affects == (VM.lower(),)
+    assert judge(a_policy(info=explains), a_row(ok=True)).affects == ()
+    row = a_row(ok=False, one=other, many=[other, VM, 5, None], none=None)
+    assert judge(a_policy(info=explains, affects="one"), row).affects == (other.lower(),)
+    assert judge(a_policy(info=explains, affects="many"), row).affects == (VM.lower(), other.lower())
+    assert judge(a_policy(info=explains, affects="none"), row).affects == ()
+
+
+CODES = (Code(name="Broken", title="It broke", link="https://example.com/#broken", causes=("ABK301",)),)
+
+
+def classified(**row: Json) -> Finding:
+    expressions = [compile_expression(text) for text in ("texts", "lower(numbers)", "phases")]
+    spec = Classify(**dict(zip(("texts", "numbers", "phases"), expressions, strict=True)), codes=CODES)
+    return judge(a_policy(classify=spec), a_row(**row), numeric_codes={})
+
+
+def test_a_failed_job_is_told_by_what_it_says_even_where_one_of_its_values_cannot_be_read() -> None:
+    assert classified(ok=True, texts=["Broken"]).failure is None
+    found = classified(ok=False, texts=["it is broken."], numbers=[7], phases=[]).failure
+    assert found == Failure(code="Broken", title="It broke", link=CODES[0].link, told_by="name", causes=("ABK301",))
+    assert judge(a_policy(), a_row(ok=False)).failure is None
