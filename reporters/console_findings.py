@@ -86,6 +86,7 @@ def _group(policy: PolicyInfo, total: int, rows: Sequence[Finding], names: Mappi
     for finding in rows:
         yield Line(pieces=(("x ", "bold red"), (wording.sentence(finding, policy), "")), indent=4, hang=2)
         yield line(place(finding.resource.display_id, names), "dim", indent=6, fold=False)
+        yield from (line(told, indent=6, hang=2) for told in wording.failure(finding))
     if total > len(rows):
         yield line(f"and {total - len(rows):,} more; -o native=FILE holds every row", "dim", indent=4)
 

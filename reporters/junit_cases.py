@@ -102,7 +102,7 @@ def _body(finding: Finding, policy: PolicyInfo, message: str) -> str:
     lines = [f"Resource: {one_line(finding.resource.display_id, wording.LINE)}"]
     if finding.subject:
         lines.append(f"Subject: {one_line(finding.subject, wording.LINE)}")
-    lines += [f"Message: {message}", *(f"Evidence: {line}" for line in wording.evidence(finding))]
+    lines += [f"Message: {message}", *wording.failure(finding), *(f"Evidence: {line}" for line in wording.evidence(finding))]
     return "\n".join([*lines, f"Why: {clean(policy.why).strip()}", f"Fix: {clean(policy.fix).strip()}"])
 
 

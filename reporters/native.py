@@ -15,7 +15,7 @@ import orjson
 
 from reporters.rows import rows
 from reporters.sanitise import json_safe, json_value, well_formed
-from scanner.model import Finding, Gap, Json, PolicyInfo, ScanInfo, ScanResult, Scope
+from scanner.model import Failure, Finding, Gap, Json, PolicyInfo, ScanInfo, ScanResult, Scope
 
 FORMAT = "arguard-result/1"
 
@@ -131,6 +131,7 @@ def _verdict(finding: Finding) -> dict[str, Json]:
         "guid": finding.guid,
         "waiver": asdict(finding.waiver) if finding.waiver else None,
         "known": finding.known,
+        "failure": _failure(finding.failure) if finding.failure else None,
         "display": {
             "id": resource.display_id,
             "name": resource.name,
@@ -139,6 +140,27 @@ def _verdict(finding: Finding) -> dict[str, Json]:
             "resource_group": resource.resource_group,
             "location": resource.location,
         },
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Json]:
+    return {
+        "code": failure.code,
+        "title": failure.title,
+        "link": failure.link,
+        "told_by": failure.told_by,
+        "numbers": failure.numbers,
+        "because": [
+            {
+                "policy": one.policy,
+                "id": one.id,
+                "subject": one.subject,
+                "severity": one.severity.word,
+                "message": one.message,
+                "fingerprint": one.fingerprint,
+            }
+            for one in failure.because
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from reporters.sanitise import json_value, one_line, well_formed
 from scanner.model import Finding, Gap, Json, PolicyInfo, Verdict, WaiverMark
 
+_CAUSES = 3
 LINE = 1000
 """The longest one-line message; Azure Pipelines cuts at 4,000, people much earlier."""
 
@@ -51,6 +52,22 @@ def gap(missing: Gap) -> str:
     """What was not seen: the reason's code, where, and the canonical text."""
     where = ", ".join(part for part in (missing.table, missing.subscription and f"subscription {missing.subscription}") if part)
     return one_line(f"{missing.reason}{f' ({where})' if where else ''}: {missing.text}", LINE)
+
+
+def failure(finding: Finding) -> Iterator[str]:
+    """What a failed job failed with and why, as far as it can be told; a few lines, none for other findings."""
+    failed = finding.failure
+    if failed is None:
+        return
+    numbers = f" ({', '.join(map(str, failed.numbers))})" if failed.numbers else ""
+    if failed.code:
+        yield one_line(f"Failed with {failed.code}{numbers}: {failed.title}. See {failed.link}", LINE)
+    else:
+        yield one_line(f"Failed with an error{numbers} that is not known here", LINE)
+    for one in failed.because[:_CAUSES]:
+        yield one_line(f"Because {one.policy}: {one.message}", LINE)
+    if len(failed.because) > _CAUSES:
+        yield f"and {len(failed.because) - _CAUSES} more findings explain it"
 
 
 def value(data: Json) -> str:

@@ -144,3 +144,11 @@ def test_an_unknown_policy_is_named(pack: Path, capfd: pytest.CaptureFixture[str
     (pack / "cases" / "TNY101.yaml").write_text(GOOD)
     assert main(["test", str(pack), "--policy", "TNY999"]) == 2
     assert "--policy TNY999" in capfd.readouterr().err
+
+
+def test_a_policy_may_say_why_a_verdict_cannot_be(pack: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    policy = next(pack.glob("TNY101-*.yaml"))
+    policy.write_text(policy.read_text() + "no_case: {fail: it is always so, unknown: nothing is missing}\n")
+    (pack / "cases" / "TNY101.yaml").write_text(case(vm("a", "small"), "{pass: [a]}"))
+    assert main(["test", str(pack), "--policy", "TNY101"]) == 0
+    assert "0 untested" in capfd.readouterr().out

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.model import Finding, Reason, Resource, Severity, Verdict, WaiverMark
+from scanner.model import Because, Failure, Finding, Reason, Resource, Severity, Verdict, WaiverMark
 from scanner.store import VerdictStore
 
 letters = st.text(st.sampled_from("aAzé\u00ff\ud7ff\ue000\uffff\U00010000\U0001f600\x00/ "), max_size=3) | st.text(max_size=3)
@@ -102,3 +103,57 @@ def test_nobody_else_may_read_the_spool(tmp_path: Path) -> None:
     with VerdictStore(tmp_path) as store:
         store.extend([finding()])
         assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600 if os.name == "posix" else 0o666}
+
+
+VM1, VM2 = "/subscriptions/s/resourcegroups/a/vm", "/subscriptions/s/resourcegroups/b/vm"
+FAILURE = Failure(code="E", title="t", link="https://e", told_by="name", numbers=(7,), causes=("P3", "P1", "P2"))
+
+
+def explained(*others: Finding, identity: str = VM1) -> list[tuple[str, str, str]]:
+    """What explains a failed job of a VM, told by P9."""
+    [job] = stored([finding("P9", identity, affects=(identity,), failure=FAILURE), *others], ["P9"])
+    assert job.failure is not None
+    assert replace(job.failure, because=()) == FAILURE
+    return [(one.policy, one.id, one.subject) for one in job.failure.because]
+
+
+def test_a_failed_job_is_explained_by_findings_on_the_same_resource_the_most_likely_cause_first() -> None:
+    disk, group = "/subscriptions/s/disk", "/subscriptions/s/group"
+    found = explained(
+        finding("P1", VM1, "extension:b", affects=(VM1,)),
+        finding("P1", VM1, "extension:a", affects=(VM1,)),
+        finding("P2", disk, affects=(VM1, VM2)),
+        finding("P3", group, affects=(VM2, VM1)),
+        finding("P1", VM2, affects=(VM2,)),
+        finding("P4", VM1, affects=(VM1,)),
+    )
+    assert found == [("P3", group, ""), ("P1", VM1, "extension:a"), ("P1", VM1, "extension:b"), ("P2", disk, "")]
+
+
+def test_what_affects_nothing_or_contradicts_itself_explains_nothing() -> None:
+    assert explained(finding("P1", VM1), finding("P2", VM2, affects=(VM2,))) == []
+    twice = [finding("P1", VM1, message=text, affects=(VM1,)) for text in ("one", "two")]
+    assert explained(*twice) == []
+
+
+def test_a_failed_job_does_not_explain_itself() -> None:
+    failure = replace(FAILURE, causes=("P9",))
+    [job] = stored([finding("P9", VM1, affects=(VM1,), failure=failure)])
+    assert job.failure == failure
+
+
+def test_an_explanation_says_what_the_finding_says() -> None:
+    cause = finding("P1", VM1, "s", "the agent is dead", affects=(VM1,), severity=Severity.LOW)
+    [job] = stored([cause, finding("P9", VM1, affects=(VM1,), failure=FAILURE)], ["P9"])
+    assert job.failure is not None
+    assert job.failure.because == (
+        Because(
+            policy="P1",
+            id=VM1,
+            subject="s",
+            display_id=VM1,
+            severity=Severity.LOW,
+            message="the agent is dead",
+            fingerprint=cause.fingerprint,
+        ),
+    )

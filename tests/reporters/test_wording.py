@@ -6,7 +6,7 @@ import pytest
 
 from reporters import wording
 from reporters.advice import ADVICE
-from scanner.model import Finding, Gap, PolicyInfo, Reason, Resource, Severity, Verdict, WaiverMark
+from scanner.model import Because, Failure, Finding, Gap, PolicyInfo, Reason, Resource, Severity, Verdict, WaiverMark
 
 WEB = Resource(id="/x/web01", display_id="/X/web01", name="web01", type="t", subscription="s", resource_group="g", location="l")
 POLICY = PolicyInfo(
@@ -98,3 +98,25 @@ def test_a_waiver_names_owner_and_end() -> None:
 def test_there_is_advice_for_every_reason() -> None:
     assert set(ADVICE) == set(Reason)
     assert all(text.endswith(".") for text in ADVICE.values())
+
+
+BECAUSE = Because(
+    policy="P1", id="/x", subject="", display_id="/x", severity=Severity.HIGH, message="It is dead.", fingerprint="f"
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "lines"),
+    [
+        (None, []),
+        (Failure(), ["Failed with an error that is not known here"]),
+        (Failure(numbers=(7, 8)), ["Failed with an error (7, 8) that is not known here"]),
+        (
+            Failure(code="E1", title="It broke", link="https://e#1", told_by="name", because=(BECAUSE,) * 5),
+            ["Failed with E1: It broke. See https://e#1", *["Because P1: It is dead."] * 3, "and 2 more findings explain it"],
+        ),
+    ],
+)
+def test_a_failed_job_says_what_it_failed_with_and_why(failure: Failure | None, lines: list[str]) -> None:
+    told = Finding(policy="P9", resource=WEB, verdict=Verdict.FAIL, severity=Severity.HIGH, failure=failure)
+    assert list(wording.failure(told)) == lines
