@@ -163,7 +163,7 @@ END
 
 # 0 connected, 3 not, else there was no way to try. From / and without PYTHON*: nothing else is imported, no .pyc is written.
 reach() { # PYTHON PORT
-    (PYTHONPATH='' PYTHONHOME='' PYTHONDONTWRITEBYTECODE=1 "$1" -c '
+    (cd / && PYTHONPATH='' PYTHONHOME='' PYTHONDONTWRITEBYTECODE=1 "$1" -c '
 import socket, sys
 s = socket.socket()
 s.settimeout(3)
