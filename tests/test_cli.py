@@ -539,7 +539,7 @@ def test_schema_prints_one_schema_or_all(capfd: pytest.CaptureFixture[str]) -> N
     assert main(["schema", "policy"]) == 0
     assert "properties" in json.loads(capfd.readouterr().out)
     assert main(["schema"]) == 0
-    assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "snapshot"}
+    assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "coverage", "snapshot"}
 
 
 def test_the_demo_works_whatever_it_finds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

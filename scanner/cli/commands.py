@@ -219,7 +219,7 @@ def list_command(packs: tuple[Path, ...]) -> int:
 
 
 @arguard.command(short_help="Print the JSON Schema of a file format.")
-@click.argument("name", type=click.Choice(["policy", "pack", "cases", "snapshot"]), required=False)
+@click.argument("name", type=click.Choice(["policy", "pack", "cases", "coverage", "snapshot"]), required=False)
 def schema(name: str | None) -> int:
     """Print the JSON Schema of a file format, or all of them in one object."""
     from scanner.cli.schema import run  # noqa: PLC0415 - keeps --help fast
