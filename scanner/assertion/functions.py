@@ -13,6 +13,7 @@ from typing import Any
 from jmespath.functions import Functions, signature
 
 from scanner.model import Json
+from scanner.wildcards import matches
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _VERSION = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
@@ -73,7 +74,12 @@ class PolicyFunctions(Functions):
 
     @signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_contains_any(self, text: str, words: list[str]) -> bool:
-        """Whether a text holds one of some words, in any case; a list in a parameter decides, which no filter could read."""
+        """Whether a text holds one of some words, in any case; a list in a parameter decides, which no filter could read.
+
+        An empty word stands in every text, so it raises: a list that ends in one would decide all rows alike.
+        """
+        if "" in words:
+            raise NotComparable("contains_any() looks for an empty word")
         return any(word.lower() in text.lower() for word in words)
 
     @signature({"types": ["array"]}, {"types": ["expref"]}, {"types": ["string"]})
@@ -94,7 +100,7 @@ class PolicyFunctions(Functions):
     @signature({"types": ["string"]}, {"types": ["array-string"]})
     def _func_like_any(self, text: str, patterns: list[str]) -> bool:
         """Whether a text matches one of some patterns, in any case; `*` stands for any characters, `/` included."""
-        return any(_like(text.lower(), pattern.lower()) for pattern in patterns)
+        return any(matches(pattern.lower(), text.lower()) for pattern in patterns)
 
     @signature({"types": ["array", "string"]}, {"types": []})
     def _func_contains(self, subject: list[Json] | str, search: Json) -> bool:
@@ -123,10 +129,6 @@ class PolicyFunctions(Functions):
             number = float(value) if any(mark in value for mark in ".eE") else int(value)
             return number if math.isfinite(number) else None
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _like(text: str, pattern: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
 def _parts(version: str | None) -> list[int] | None:

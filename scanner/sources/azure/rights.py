@@ -19,6 +19,7 @@ from scanner.model import Gap, Json, Reason
 from scanner.policy import Query
 from scanner.sources.azure import arm
 from scanner.sources.azure.wire import Calls, Failed, Request
+from scanner.wildcards import matches
 
 EVERY_READ = "*/read"
 """What a query of no known types needs: the right to read whatever there is."""
@@ -153,24 +154,7 @@ def _patterns(entry: Mapping[str, Json], name: str) -> tuple[str, ...]:
 
 
 def _any_matches(patterns: Iterable[str], action: str) -> bool:
-    return any(_matches(pattern, action) for pattern in patterns)
-
-
-def _matches(pattern: str, action: str) -> bool:
-    """Whether a pattern matches an action, both lower case; each part between stars is found as early as it can be."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return action == first
-    *middle, last = rest
-    if not action.startswith(first):
-        return False
-    at = len(first)
-    for part in middle:
-        found = action.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return action.endswith(last) and len(action) - len(last) >= at
+    return any(matches(pattern, action) for pattern in patterns)
 
 
 def _may_match_a_read(pattern: str) -> bool:
