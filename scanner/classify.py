@@ -68,7 +68,8 @@ def _names(name: str, texts: Iterable[str]) -> bool:
 
 
 def _says(message: str, texts: Iterable[str]) -> bool:
-    return any(_plain(text).startswith(_plain(message)) for text in texts)
+    wanted = _plain(message)
+    return wanted != "" and any(_plain(text).startswith(wanted) for text in texts)
 
 
 def _plain(text: str) -> str:

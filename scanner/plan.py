@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from scanner.errors import UsageError
 from scanner.model import Json, Options, PolicyInfo
-from scanner.policy import Attach, Pack, Parameter, Policy, Query
+from scanner.policy import NUMERIC_CODES, Attach, Pack, Parameter, Policy, Query
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -105,7 +105,18 @@ def resolve(
                 values[name] = {"value": typed(parameter, given[name]), "origin": "command line"}
             except ValueError as error:
                 problems.append(f"--param {name}={given[name]}: {error}")
-    return values, problems
+    return values, [*problems, *_unknown_codes(policy, values)]
+
+
+def _unknown_codes(policy: Policy, values: Mapping[str, Mapping[str, Json]]) -> Iterable[str]:
+    """A number that is mapped to a misspelt code would leave its jobs unclassified without a word."""
+    if policy.classify is None:
+        return
+    entry, known = values[NUMERIC_CODES], [code.name for code in policy.classify.codes]
+    lowered = {name.casefold() for name in known}
+    for number, name in sorted((entry["value"] or {}).items()):
+        if name.casefold() not in lowered:
+            yield f"{NUMERIC_CODES} ({entry['origin']}): {number}={name}: there is no code {name}{_suggest(name, known)}"
 
 
 def typed(parameter: Parameter, text: Json) -> Json:

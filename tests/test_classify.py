@@ -59,6 +59,11 @@ def test_numbers_are_kept_once_each_and_only_whole_ones(numbers: Json, kept: tup
     assert classify({"numbers": numbers}, CODES, {}) == Failure(numbers=kept)
 
 
+def test_a_message_of_nothing_but_a_stop_is_no_message() -> None:
+    code = Code(name="Vague", title="t", link="https://e#v", messages=("...",))
+    assert classify({"texts": ["anything"]}, [code], {}) == Failure()
+
+
 def test_a_number_that_names_no_code_tells_nothing() -> None:
     assert told(numbers=[42], n42="Unheard") == ("", "nothing")
 

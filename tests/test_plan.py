@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from scanner.assertion import compile_expression
 from scanner.errors import UsageError
 from scanner.model import Json, Options
 from scanner.plan import Plan, make_plan, resolve, typed
-from scanner.policy import Attach, Pack, Parameter, Policy
+from scanner.policy import Attach, Classify, Code, Pack, Parameter, Policy
 from tests.conftest import a_pack, a_policy, a_query, one_of
 
 
@@ -175,3 +176,33 @@ def test_equal_queries_are_asked_as_their_strictest_policy_needs_whatever_their_
     asked = make_plan([a_pack(*policies)], Options()).asked
     assert [one.policy.query.spans for one in asked] == ["scope", "scope", "subscription"]
     assert [spec.query and spec.query.spans for spec in asked[2].policy.attach] == ["scope", None]
+
+
+def explaining(default: Json, **changes: Any) -> Policy:
+    """A policy about failed jobs that knows one code."""
+    said = compile_expression("name")
+    classify = Classify(texts=said, numbers=said, phases=said, codes=(Code(name="DiskFull", title="t", link="https://e"),))
+    return a_policy(
+        parameters={"numeric_codes": a_parameter("numeric_codes", "string_map", default)}, classify=classify, **changes
+    )
+
+
+def test_a_number_is_mapped_to_a_code_that_there_is() -> None:
+    [one] = plan(explaining({}), params={"numeric_codes": "400=diskfull"}).asked
+    assert one.params == {"numeric_codes": {"400": "diskfull"}}
+
+
+@pytest.mark.parametrize(
+    ("default", "params", "origin"),
+    [({}, {"numeric_codes": "401=DiskFul,400=DiskFull"}, "command line"), ({"401": "DiskFul"}, {}, "default")],
+)
+def test_a_number_that_is_mapped_to_no_code_is_told(default: Json, params: dict[str, str], origin: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan(explaining(default), params=params)
+    text = rf"numeric_codes ({origin}): 401=DiskFul: there is no code DiskFul (did you mean DiskFull?)"
+    assert str(caught.value).startswith(text)
+
+
+def test_codes_are_not_looked_for_before_they_are_given() -> None:
+    [waiting] = plan(explaining(None, needs=("parameter:numeric_codes",))).waiting
+    assert waiting.waits_for == ("parameter:numeric_codes",)
