@@ -50,11 +50,7 @@ class VerdictStore:
         """Keep verdicts, in whatever order they come."""
         self._database.execute("BEGIN")
         try:
-            for finding in findings:
-                self._database.execute("INSERT INTO verdict VALUES (?, ?, ?, ?, ?, ?)", self._record(finding))
-                keys = (finding.policy, finding.resource.id, finding.subject)
-                touched = ((resource, *keys) for resource in finding.affects)
-                self._database.executemany("INSERT OR IGNORE INTO affects VALUES (?, ?, ?, ?)", touched)
+            self._database.executemany("INSERT INTO verdict VALUES (?, ?, ?, ?, ?, ?)", map(self._record, findings))
         finally:
             self._database.execute("COMMIT")
 
@@ -104,6 +100,9 @@ class VerdictStore:
         body = orjson.dumps(finding, option=orjson.OPT_SORT_KEYS)
         # The digest orders duplicates by what they say, so that the order of arrival never shows.
         key = (finding.policy, finding.resource.id, finding.subject)
+        if finding.affects:
+            touched = [(resource, *key) for resource in finding.affects]
+            self._database.executemany("INSERT OR IGNORE INTO affects VALUES (?, ?, ?, ?)", touched)
         return (*key, sha256(body).digest(), self._number, body)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from scanner.gate import count
 from scanner.ids import canonical, name_of, resource_group_of, subscription_of, type_of
 from scanner.model import (
     Counts,
@@ -94,26 +95,9 @@ def finding(info: PolicyInfo, name: str, verdict: Verdict, **more: object) -> Fi
     return replace(Finding(policy=info.id, resource=resource(name), verdict=verdict, severity=info.severity), **more)  # type: ignore[arg-type]
 
 
-def counted(findings: Sequence[Finding], info: PolicyInfo, fail_on: Severity = Severity.HIGH) -> Counts:
+def counted(findings: Sequence[Finding], info: PolicyInfo) -> Counts:
     """What the gate counts."""
-
-    def number(verdict: Verdict) -> int:
-        return sum(one.verdict is verdict for one in findings)
-
-    def blocks(one: Finding) -> bool:
-        return one.verdict is Verdict.FAIL and one.severity >= fail_on and not one.waiver and not one.known
-
-    hiding = sum(one.verdict is Verdict.UNKNOWN and not one.waiver for one in findings) if info.highest >= fail_on else 0
-    return Counts(
-        passed=number(Verdict.PASS),
-        failed=number(Verdict.FAIL),
-        unknown=number(Verdict.UNKNOWN),
-        not_applicable=number(Verdict.NOT_APPLICABLE),
-        waived=sum(one.waiver is not None for one in findings),
-        known=sum(one.known is True for one in findings),
-        blocking=sum(map(blocks, findings)),
-        hiding=hiding,
-    )
+    return count(findings, info, Options())
 
 
 def result_of(
