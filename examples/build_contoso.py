@@ -6,32 +6,25 @@ The same story gives the same bytes on every machine. Raw tables only, so that t
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from examples import contoso_arm, contoso_backup, contoso_compute, contoso_containers
+from examples import arg_rows, contoso_arm, contoso_backup, contoso_compute, contoso_containers
+from examples.arg_rows import Row
 from examples.contoso_fleets import COLLECTED_AT, LOCKS_REFUSED, SUBSCRIPTIONS
 
 HERE = Path(__file__).parent / "contoso"
-Row = dict[str, Any]
 
 
 def files() -> dict[str, bytes]:
     """Every generated file of the snapshot by name; STORY.md is written by hand and not among them."""
     tables = _tables()
-    contents = {f"{name}.ndjson": _ndjson(rows) for name, rows in tables.items()}
+    contents = {f"{name}.ndjson": arg_rows.ndjson(rows) for name, rows in tables.items()}
     entries = {name: _entry(name, rows, content=contents[f"{name}.ndjson"]) for name, rows in tables.items()}
-    return contents | {"manifest.json": _manifest(entries)}
-
-
-def write(folder: Path) -> None:
-    """Write the snapshot into `folder`, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files().items():
-        (folder / name).write_bytes(content)
+    return contents | {
+        "manifest.json": arg_rows.manifest("examples/build_contoso.py", COLLECTED_AT, [*SUBSCRIPTIONS.values()], entries)
+    }
 
 
 def _tables() -> dict[str, list[Row]]:
@@ -43,16 +36,7 @@ def _tables() -> dict[str, list[Row]]:
         "resourcecontainers": contoso_containers.rows(),
         "resources": resources,
     }
-    return {name: sorted(rows, key=_by_id) for name, rows in tables.items()}
-
-
-def _by_id(row: Row) -> str:
-    return str(row["id"])
-
-
-def _ndjson(rows: Iterable[Row]) -> bytes:
-    lines = (json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False) for row in rows)
-    return "".join(f"{line}\n" for line in lines).encode()
+    return arg_rows.sorted_rows(tables)
 
 
 def _entry(name: str, rows: list[Row], *, content: bytes) -> Row:
@@ -70,22 +54,5 @@ def _entry(name: str, rows: list[Row], *, content: bytes) -> Row:
     }
 
 
-def _manifest(tables: Mapping[str, Row]) -> bytes:
-    manifest = {
-        "format": "arguard-snapshot/1",
-        "tool": "examples/build_contoso.py",
-        "collected_at": COLLECTED_AT,
-        "scope": {
-            "kind": "proven",
-            "subscriptions": [identity for identity, _, _ in SUBSCRIPTIONS.values()],
-            "management_groups": [],
-        },
-        "subscriptions": [{"id": identity, "name": name, "state": "Enabled"} for identity, name, _ in SUBSCRIPTIONS.values()],
-        "tables": tables,
-        "answers": {},
-    }
-    return f"{json.dumps(manifest, indent=2)}\n".encode()
-
-
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    arg_rows.write(files(), Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

@@ -5,23 +5,22 @@ Every choice is a digest of the seed and of what it is for, so it does not depen
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from examples import arg_rows
 from examples.contoso_fleets import SEED, SUBSCRIPTIONS, TENANT
 from examples.contoso_shapes import MISSING, Machine
 
 
 def pick(what: str, count: int) -> int:
     """A number below `count`, always the same one for `what`."""
-    return int(hashlib.sha256(f"{SEED}/{what}".encode()).hexdigest()[:12], 16) % count
+    return arg_rows.pick(SEED, what, count)
 
 
 def guid(what: str) -> str:
     """A GUID, always the same one for `what`."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{SEED}/{what}"))
+    return arg_rows.guid(SEED, what)
 
 
 def present(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,18 +63,4 @@ def vm_reference(vm: Machine, where: str) -> str:
 
 def arg_row(sub: str, group: str, **columns: Any) -> dict[str, Any]:
     """A row of an ARG table with its sixteen standard columns; nothing is null, {} or "" as recorded rows have it."""
-    standard = {
-        "extendedLocation": None,
-        "identity": None,
-        "kind": "",
-        "location": location(sub),
-        "managedBy": "",
-        "plan": None,
-        "resourceGroup": group.lower(),
-        "sku": None,
-        "subscriptionId": subscription_id(sub),
-        "tags": None,
-        "tenantId": TENANT,
-        "zones": None,
-    }
-    return standard | columns
+    return arg_rows.standard(TENANT, subscription_id(sub), location(sub), group) | columns

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from examples import fabrikam_story as story
-from examples.fabrikam_machines import Machine, Row, arg_row, guid, pick, protected, resource_id, vm_id
+from examples.arg_rows import Row
+from examples.fabrikam_machines import Machine, arg_row, guid, pick, protected, resource_id, vm_id
 
 NEVER = "2001-01-01T00:00:00Z"
 """What lastBackupTime says before the first backup."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from examples import fabrikam_story as story
-from examples.fabrikam_machines import Machine, Row, arg_row, group_id, guid, machines, pick, resource_id, vm_id
+from examples.arg_rows import Row
+from examples.fabrikam_machines import Machine, arg_row, group_id, guid, machines, pick, resource_id, vm_id
 
 SEEN = "2026-11-20T05:57:12.310+00:00"
 AGENTS = {"Windows": "2.7.41491.1176", "Linux": "2.14.0.1"}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from examples import arg_rows
 from examples import fabrikam_story as story
-
-Row = dict[str, Any]
+from examples.arg_rows import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +55,12 @@ def protected() -> tuple[Machine, ...]:
 
 def pick(what: str, count: int) -> int:
     """A number below `count`, always the same one for `what`."""
-    return int(hashlib.sha256(f"{story.SEED}/{what}".encode()).hexdigest()[:12], 16) % count
+    return arg_rows.pick(story.SEED, what, count)
 
 
 def guid(what: str) -> str:
     """A GUID, always the same one for `what`."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{story.SEED}/{what}"))
+    return arg_rows.guid(story.SEED, what)
 
 
 def group_id(sub: str, group: str) -> str:
@@ -84,18 +82,5 @@ def vm_id(vm: Machine) -> str:
 
 def arg_row(sub: str, group: str, **columns: Any) -> Row:
     """A row of an ARG table with its sixteen standard columns."""
-    standard = {
-        "extendedLocation": None,
-        "identity": None,
-        "kind": "",
-        "location": story.SUBSCRIPTIONS[sub][2],
-        "managedBy": "",
-        "plan": None,
-        "resourceGroup": group.lower(),
-        "sku": None,
-        "subscriptionId": story.SUBSCRIPTIONS[sub][0],
-        "tags": None,
-        "tenantId": story.TENANT,
-        "zones": None,
-    }
-    return standard | columns
+    identity, _, location = story.SUBSCRIPTIONS[sub]
+    return arg_rows.standard(story.TENANT, identity, location, group) | columns

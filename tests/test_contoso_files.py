@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples import build_contoso
+from examples import arg_rows, build_contoso
 from tests.contoso_rows import (
     COLLECTION,
     DISK,
@@ -29,7 +29,7 @@ from tests.contoso_rows import (
 
 
 def test_the_snapshot_on_disk_is_what_the_generator_writes(tmp_path: Path) -> None:
-    build_contoso.write(tmp_path / "new")
+    arg_rows.write(build_contoso.files(), tmp_path / "new")
     written = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
     assert written == {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.name != "STORY.md"}
 
