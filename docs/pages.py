@@ -73,11 +73,7 @@ def _runs(policy: Policy) -> str:
 
 def _need(need: str) -> str:
     kind, _, name = need.partition(":")
-    return (
-        f"the parameter `{name}` is set (`--param {name}=...`)"
-        if kind == "parameter"
-        else "there is evidence (`--evidence DIR`)"
-    )
+    return f"the parameter `{name}` is set (`--param {name}=...`)" if kind == "parameter" else "the snapshot holds evidence"
 
 
 def _decided(policy: Policy) -> Iterator[str]:

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -79,10 +79,14 @@ class Run:
         return str(self.check(key)["status"])
 
 
-def shells() -> list[str]:
-    """The POSIX shells of this machine; `sh` is always one."""
-    found = [name for name in ("sh", "dash", "bash") if shutil.which(name)]
-    return [*found, "busybox sh"] if shutil.which("busybox") else found
+SHELLS = ("sh", "dash", "bash", "busybox sh")
+AWKS = ("mawk", "gawk", "original-awk", "busybox")
+CLIENTS = ("curl", "wget", "busybox wget")
+
+
+def present(commands: Sequence[str]) -> list[str]:
+    """Those whose program is on this machine; `make test-all` installs and tries all of them."""
+    return [command for command in commands if shutil.which(command.split()[0])]
 
 
 @dataclass(slots=True)
@@ -140,9 +144,9 @@ class Machine:
         self.program(self.bin / name, body)
 
     def real(self, name: str, target: str = "") -> None:
-        """A command of this machine in the PATH of the probe."""
-        found = target or shutil.which(name)
-        assert found, f"the tests need {name}"
+        """A command of this machine in the PATH of the probe; `target` is what stands behind its name."""
+        found = shutil.which(target or name)
+        assert found, f"the tests need {target or name}"
         (self.bin / name).unlink(missing_ok=True)
         (self.bin / name).symlink_to(found)
 
@@ -228,7 +232,7 @@ class Machine:
 
 
 def keep_contract(document: dict[str, Any]) -> None:
-    """The shape that `arguard scan --evidence` reads."""
+    """The shape that docs/snapshot-format.md has for evidence."""
     assert list(document) == ["id", "collected_at", "tool", "checks"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", document["collected_at"])
     assert document["tool"] == "arguard-probe/1 sh"

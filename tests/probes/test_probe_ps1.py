@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Parser
 
 from tests.probes.machine import PROBES, WINDOWS_KEYS
 
@@ -136,9 +138,7 @@ def test_the_environment_is_not_read_but_to_know_windows() -> None:
 
 def parsed(text: str) -> list[Any]:
     """Every node of the syntax tree."""
-    sitter = pytest.importorskip("tree_sitter", reason="the grammar comes with the tools for development")
-    grammar = pytest.importorskip("tree_sitter_powershell", reason="the grammar comes with the tools for development")
-    tree = sitter.Parser(sitter.Language(grammar.language())).parse(text.encode())
+    tree = Parser(Language(tree_sitter_powershell.language())).parse(text.encode())
 
     def walk(node: Any) -> Iterator[Any]:
         yield node

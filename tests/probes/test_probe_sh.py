@@ -8,13 +8,11 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
-from tests.probes.machine import LINUX_KEYS, SCRIPT, TOOLS, VM, Machine, keep_contract
+from tests.probes.machine import AWKS, CLIENTS, LINUX_KEYS, SCRIPT, VM, Machine, keep_contract, present
+from tests.probes.metadata import Metadata
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="probe.sh reads /proc: it is for Linux")
 
@@ -44,29 +42,15 @@ def test_an_empty_machine_passes_nothing(everywhere: Machine) -> None:
     assert {done.status(key) for key in LINUX_KEYS if key != "lin_agent_process"} == {"unknown"}
 
 
-@pytest.mark.parametrize("awk", ["mawk", "gawk", "original-awk", "busybox"])
+@pytest.mark.parametrize("awk", present(AWKS))
 def test_any_awk_will_do(machine: Machine, awk: str) -> None:
-    found = shutil.which(awk)
-    if not found:
-        pytest.skip(f"{awk} is not installed")
-    machine.real("awk", found)
+    machine.real("awk", awk)
     machine.put("etc/waagent.conf", ' Extensions.Enabled\t=  "N"  # é\r\nProvisioning.Agent=auto\r\n')
     done = machine.probe(vm=VM.replace("RG-web", 'é😀"\\'))
     assert done.document is not None
     assert done.document["id"] == VM.replace("RG-web", 'é😀"\\')
     assert done.status("lin_waagent_conf") == "fail"
     assert done.status("net_dhcp") == "pass"
-
-
-@pytest.mark.parametrize("applet", ["busybox"])
-def test_the_tools_of_busybox_will_do(machine: Machine, applet: str) -> None:
-    found = shutil.which(applet)
-    if not found:
-        pytest.skip(f"{applet} is not installed")
-    for tool in TOOLS:
-        machine.real(tool, found)
-    machine.shell = "busybox sh"
-    assert {machine.run().status(key) for key in LINUX_KEYS} == {"pass"}
 
 
 def test_the_document_is_one_file_named_after_the_vm_and_readable_by_its_owner_alone(everywhere: Machine) -> None:
@@ -148,41 +132,10 @@ def test_it_also_runs_from_a_pipe_and_inside_another_script(everywhere: Machine,
     keep_contract(json.loads(done.stdout))
 
 
-class Metadata(BaseHTTPRequestHandler):
-    """The instance metadata service, as strict about its header as the real one."""
-
-    answer = VM
-    asked: tuple[str, ...] = ()
-
-    def do_GET(self) -> None:
-        type(self).asked = (*self.asked, self.path)
-        fine = self.headers["Metadata"] == "true" and "X-Forwarded-For" not in self.headers
-        self.send_response(200 if fine else 400)
-        self.end_headers()
-        self.wfile.write(self.answer.encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name of the base class
-        pass
-
-
-@pytest.fixture
-def metadata(machine: Machine) -> Iterator[type[Metadata]]:
-    handler = type("Handler", (Metadata,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        machine.environment["ARGUARD_PROBE_METADATA_URL"] = f"http://127.0.0.1:{server.server_port}/id?format=text"
-        machine.environment["http_proxy"] = machine.environment["HTTP_PROXY"] = "http://127.0.0.1:9"
-        yield handler
-        server.shutdown()
-
-
-@pytest.fixture(params=["curl", "wget", "busybox wget"])
+@pytest.fixture(params=present(CLIENTS))
 def client(request: pytest.FixtureRequest, machine: Machine) -> str:
     name = str(request.param)
-    found = shutil.which(name.split(maxsplit=1)[0])
-    if not found:
-        pytest.skip(f"{name} is not installed")
-    machine.real(name.rsplit(maxsplit=1)[-1], found)
+    machine.real(name.rsplit(maxsplit=1)[-1], name.split(maxsplit=1)[0])
     return name
 
 
