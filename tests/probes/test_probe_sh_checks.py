@@ -172,7 +172,11 @@ def test_a_lease_without_a_lifetime_is_found_elsewhere(machine: Machine, proof: 
 
 @pytest.mark.parametrize(
     "elsewhere",
-    [("run/systemd/netif/leases/3", ""), ("run/wicked/leaseinfo.eth1.dhcp.ipv4", ""), ("proc/700/cmdline", "dhclient\0eth1\0")],
+    [
+        ("run/systemd/netif/leases/3", ""),
+        ("run/wicked/leaseinfo.eth1.dhcp.ipv4", ""),
+        ("proc/700/cmdline", "dhclient\0-pf\0/run/dhclient.eth01.pid\0eth01\0"),
+    ],
 )
 def test_a_lease_of_another_nic_is_no_lease(machine: Machine, elsewhere: tuple[str, str]) -> None:
     machine.address(STATIC_ADDRESS)
