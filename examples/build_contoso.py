@@ -31,7 +31,9 @@ def _tables() -> dict[str, list[Row]]:
     resources = [*contoso_compute.rows(), *contoso_backup.vault_rows(), *contoso_backup.collection_rows()]
     tables: dict[str, Iterable[Row]] = {
         "arm_locks": contoso_arm.locks(),
+        "arm_restore_points": contoso_backup.restore_points(),
         "arm_vm_status": contoso_arm.statuses(),
+        "patchassessmentresources": contoso_compute.assessments(),
         "recoveryservicesresources": contoso_backup.recovery_rows(),
         "resourcecontainers": contoso_containers.rows(),
         "resources": resources,

@@ -7,7 +7,7 @@ from typing import Any
 
 from examples import contoso_spelling as spelling
 from examples import contoso_story as story
-from examples.contoso_fleets import POLICIES, SNAPSHOT, VAULTS
+from examples.contoso_fleets import PLANS, POLICIES, SCHEDULES, SNAPSHOT, SUBSCRIPTIONS, VAULTS
 from examples.contoso_shapes import MISSING, Item, Machine
 
 Row = dict[str, Any]
@@ -52,6 +52,23 @@ def collection_rows() -> Iterator[Row]:
             yield _collection(vm.restore_group, collection_name(vm), vm=vm)
     for sub, group, name, source in story.EXTRA_COLLECTIONS:
         yield _collection(group, name, vm=machines[(sub, *source)])
+    for sub, group, name, gone in story.LOST_COLLECTIONS:
+        yield _collection_row(sub, group, name, source=spelling.machine_id(sub, *gone[:1], name=gone[1]) if gone else MISSING)
+
+
+def restore_points() -> Iterator[Row]:
+    """The collections as Azure Resource Manager gives them one by one, with their restore points."""
+    for row in collection_rows():
+        name = row["name"]
+        sub = next(short for short, (identity, _, _) in SUBSCRIPTIONS.items() if identity == row["subscriptionId"])
+        count = story.RESTORE_POINTS.get((sub, name.split("_")[1] if "_" in name else ""), 2)
+        points = [{"name": f"{name}_{number}"} for number in range(count)] if isinstance(count, int) else MISSING
+        yield {
+            "id": row["id"],
+            "name": name,
+            "properties": spelling.present({**row["properties"], "restorePoints": points}),
+            "type": "Microsoft.Compute/restorePointCollections",
+        }
 
 
 def collection_name(vm: Machine) -> str:
@@ -64,17 +81,22 @@ def _first_backup_pending(vm: Machine) -> bool:
 
 
 def _collection(group: str, name: str, *, vm: Machine) -> Row:
+    return _collection_row(vm.sub, group, name, source=spelling.vm_reference(vm, "collection"))
+
+
+def _collection_row(sub: str, group: str, name: str, *, source: str) -> Row:
     loud = group.upper() if group.startswith("AzureBackupRG") else group
+    origin = spelling.present({"id": source, "location": spelling.location(sub)})
     return spelling.arg_row(
-        vm.sub,
+        sub,
         group,
-        id=f"{spelling.group_id(vm.sub, loud)}/providers/Microsoft.Compute/restorePointCollections/{name}",
+        id=f"{spelling.group_id(sub, loud)}/providers/Microsoft.Compute/restorePointCollections/{name}",
         name=name,
         type="microsoft.compute/restorepointcollections",
         properties={
             "provisioningState": "Succeeded",
-            "restorePointCollectionId": spelling.guid(f"{vm.sub}/{group}/{name}"),
-            "source": {"id": spelling.vm_reference(vm, "collection"), "location": spelling.location(vm.sub)},
+            "restorePointCollectionId": spelling.guid(f"{sub}/{group}/{name}"),
+            "source": origin,
         },
     )
 
@@ -112,6 +134,7 @@ def _item_id(group: str, name: str, *, vault: str) -> str:
 
 def _item_row(group: str, name: str, *, item: Item, source: str, failed: bool) -> Row:
     pending = item.state == "IRPending"
+    policy, kind = _policy_of(group, item.vault)
     properties = {
         "backupManagementType": "AzureIaasVM",
         "currentProtectionState": item.current,
@@ -123,9 +146,9 @@ def _item_row(group: str, name: str, *, item: Item, source: str, failed: bool) -
         "lastBackupStatus": "" if pending else "Failed" if failed else "Completed",
         "lastBackupTime": NEVER if pending else _night(name, rested=_at_rest(item)),
         "lastRecoveryPoint": None if pending else _night(name, rested=_at_rest(item)),
-        "policyId": f"{vault_id(item.vault)}/backupPolicies/{_policy_of(item.vault)}",
-        "policyName": _policy_of(item.vault),
-        "policyType": (None, "V1", MISSING)[spelling.pick(f"policytype/{name}", 3)],
+        "policyId": f"{vault_id(item.vault)}/backupPolicies/{policy}",
+        "policyName": policy,
+        "policyType": (None, kind, MISSING)[spelling.pick(f"policytype/{name}", 3)],
         "protectedItemType": "Microsoft.Compute/virtualMachines",
         "protectionState": item.state,
         "protectionStatus": "Healthy",
@@ -143,8 +166,12 @@ def _item_row(group: str, name: str, *, item: Item, source: str, failed: bool) -
     )
 
 
-def _policy_of(vault: str) -> str:
-    return next(name for where, name, _, _ in POLICIES if where == vault)
+def _policy_of(group: str, vault: str) -> tuple[str, str]:
+    """Name and kind of the backup policy that a group's machines follow in a vault."""
+    offered = {name: kind for where, name, kind, _ in POLICIES if where == vault}
+    name = PLANS.get((VAULTS[vault][0], group), "")
+    chosen = name if name in offered else next(iter(offered))
+    return chosen, offered[chosen]
 
 
 def _at_rest(item: Item) -> bool:
@@ -177,14 +204,16 @@ def _database_row(vault: str, database: str, *, machine: str, source: str) -> Ro
 
 def _policy_row(vault: str, name: str, *, kind: str, details: Any) -> Row:
     suffix = "V2" if kind == "V2" else ""
-    schedule: Row = {"schedulePolicyType": f"SimpleSchedulePolicy{suffix}", "scheduleRunFrequency": "Daily"}
+    special = dict(SCHEDULES.get((vault, name), {}))
+    days, frequency = special.pop("days", 2), special.pop("frequency", "Daily")
+    schedule: Row = {"schedulePolicyType": f"SimpleSchedulePolicy{suffix}", "scheduleRunFrequency": frequency, **special}
     properties = {
         "backupManagementType": "AzureIaasVM",
         "instantRPDetails": MISSING if details is None else dict(details),
-        "instantRpRetentionRangeInDays": 2,
+        "instantRpRetentionRangeInDays": days,
         "policyType": kind,
         "retentionPolicy": {"dailySchedule": {"retentionDuration": {"count": 30, "durationType": "Days"}}},
-        "schedulePolicy": schedule | {"scheduleRunTimes": ["2026-01-01T01:00:00Z"]},
+        "schedulePolicy": schedule if special else schedule | {"scheduleRunTimes": ["2026-01-01T01:00:00Z"]},
         "timeZone": "UTC",
     }
     return _recovery_row(

@@ -1,4 +1,4 @@
-"""Contoso's rows of the ARG table `resources` for compute: VMs, extensions, disks."""
+"""Contoso's rows of Azure Resource Graph for compute: VMs, extensions, disks, patch assessments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from examples import contoso_spelling as spelling
 from examples import contoso_story as story
 from examples.contoso_fleets import KINDS
-from examples.contoso_shapes import MISSING, Disk, Machine
+from examples.contoso_shapes import MISSING, Assessment, Disk, Machine
 
 Row = dict[str, Any]
 
@@ -37,9 +37,16 @@ def rows() -> Iterator[Row]:
     for vm in story.machines():
         yield _vm_row(vm)
         yield from (_extension_row(vm, name, state=state) for name, state in vm.extensions.items())
-        yield from (_disk_row(vm.sub, vm.group, name=name, disk=disk, vm=vm) for name, disk in _disks(vm))
+        yield from (_disk_row(vm.sub, vm.group, name=name, disk=disk, vm=vm) for name, disk in _disks(vm) if not disk.blob)
     for sub, group, name, disk in story.LOOSE_DISKS:
         yield _disk_row(sub, group, name=name, disk=disk, vm=None)
+
+
+def assessments() -> Iterator[Row]:
+    """The patch assessment of each VM that has one, as the table `patchassessmentresources` lists it."""
+    for vm in story.machines():
+        if vm.assessment is not None:
+            yield _assessment_row(vm, vm.assessment)
 
 
 def power_status(vm: Machine) -> Row | None:
@@ -56,7 +63,7 @@ def _disks(vm: Machine) -> Iterator[tuple[str, Disk]]:
 
 def _vm_row(vm: Machine) -> Row:
     choice = spelling.pick(f"tags/{vm.sub}/{vm.name}", 3)
-    properties = {
+    properties: Row = {
         "extended": {"instanceView": _extended_view(vm)},
         "hardwareProfile": {"vmSize": vm.size},
         "networkProfile": {"networkInterfaces": [_interface(vm)]},
@@ -66,6 +73,8 @@ def _vm_row(vm: Machine) -> Row:
         "timeCreated": f"2024-{1 + spelling.pick(f'month/{vm.name}', 12):02}-11T08:15:00.316Z",
         "vmId": spelling.guid(f"vm/{vm.sub}/{vm.group}/{vm.name}"),
     }
+    for path, value in vm.facts.items():
+        _replace(properties, path.split("."), value)
     return spelling.arg_row(
         vm.sub,
         vm.group,
@@ -75,6 +84,36 @@ def _vm_row(vm: Machine) -> Row:
         tags=vm.tags or (None, {}, {"owner": vm.group.removeprefix("rg-")})[choice],
         zones=[str(1 + choice)] if vm.sub == "prod" else None,
         properties=properties,
+    )
+
+
+def _replace(properties: Row, path: list[str], value: Any) -> None:
+    """Put `value` at `path`, or take away what stands there."""
+    *parents, last = path
+    for name in parents:
+        properties = properties.setdefault(name, {})
+    if value == MISSING:
+        del properties[last]
+    else:
+        properties[last] = value
+
+
+def _assessment_row(vm: Machine, found: Assessment) -> Row:
+    """Linux has other classifications than Windows, and no critical one."""
+    urgent = {"critical": found.critical} if vm.os == "Windows" else {}
+    return spelling.arg_row(
+        vm.sub,
+        vm.group,
+        id=f"{spelling.vm_id(vm)}/patchAssessmentResults/latest",
+        name="latest",
+        type="microsoft.compute/virtualmachines/patchassessmentresults",
+        properties={
+            "availablePatchCountByClassification": urgent | {"security": found.security, "other": 3},
+            "lastModifiedDateTime": spelling.hours_ago(found.hours),
+            "osType": vm.os,
+            "rebootPending": found.reboot,
+            "status": found.status,
+        },
     )
 
 
@@ -122,8 +161,10 @@ def _storage_profile(vm: Machine) -> Row:
 def _attachment(vm: Machine, name: str, *, disk: Disk, sized: bool) -> Row:
     """A deallocated VM's model has no sizes: only the disk's own row can be judged."""
     managed = {"id": _disk_id(vm.sub, vm.group, name=name), "resourceGroup": vm.group, "storageAccountType": "Premium_LRS"}
+    blob = {"vhd": {"uri": f"https://contosovhds.blob.core.windows.net/vhds/{name}.vhd"}}
+    place: Row = {} if disk.unnamed else blob if disk.blob else {"managedDisk": managed}
     size = {"diskSizeGB": disk.gib} if sized and disk.gib != MISSING else {}
-    return {"caching": "ReadWrite", "deleteOption": "Detach", "managedDisk": managed, "name": name} | size
+    return {"caching": "ReadWrite", "deleteOption": "Detach", "name": name} | place | size
 
 
 def _disk_id(sub: str, group: str, *, name: str) -> str:

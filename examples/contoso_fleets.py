@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from examples.contoso_shapes import Fleet
 
@@ -56,6 +57,15 @@ POLICIES: tuple[tuple[str, str, str, Mapping[str, str | None] | None], ...] = (
     ("rsv-dr-neu", "daily-7d", "V2", {}),
 )
 """Vault, name, policyType, instantRPDetails (None: the row has no such key)."""
+
+SCHEDULES: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("rsv-prod-weu", "tills-daily"): {"days": 7},
+    ("rsv-prod-weu", "erp-every-4h"): {"frequency": "Hourly", "hourlySchedule": {"interval": 4, "scheduleWindowDuration": 24}},
+    ("rsv-shared-weu", "daily-14d"): {"days": None},
+}
+"""Per vault and policy what differs from one backup a day whose instant restore points are kept for two days."""
+PLANS = {("prod", "rg-tills"): "tills-daily", ("prod", "rg-erp"): "erp-daily"}
+"""The policy of a group's machines where it is not the first of their vault."""
 
 FLEETS = (
     Fleet(

@@ -16,11 +16,16 @@ GOOD = "Succeeded"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """A managed disk. `ade` is Azure Disk Encryption; `encryption` is the kind of server-side encryption."""
+    """A managed disk. `ade` is Azure Disk Encryption; `encryption` is the kind of server-side encryption.
+
+    `blob` makes it an unmanaged disk instead, which has no row; `unnamed` leaves its id out of the VM's model.
+    """
 
     gib: int | str | None
     ade: bool = False
     encryption: str = "EncryptionAtRestWithPlatformKey"
+    blob: bool = False
+    unnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,17 @@ class Agent:
     display: str
     message: str
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What Azure Update Manager last found missing on a VM, some hours before the snapshot."""
+
+    critical: int = 0
+    security: int = 0
+    reboot: bool = False
+    status: str = "Succeeded"
+    hours: int = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +65,8 @@ class Machine:
 
     `id_name` is the name as the id spells it; `loud` writes the group in capitals inside ids, as ARG often does.
     `power` None means that ARG knows no power state; `agent` None that the status object has no vmAgent; `listed` False
-    that the status answer does not hold the VM at all. `settings` are extension settings by extension name.
+    that the status answer does not hold the VM at all. `settings` are extension settings by extension name; `facts` replace
+    values in the VM's properties, by dotted path. A VM without `assessment` was never assessed.
     """
 
     sub: str
@@ -69,6 +86,8 @@ class Machine:
     tags: Mapping[str, str] | None = None
     custom_data: str = ""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    assessment: Assessment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

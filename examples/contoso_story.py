@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from examples.contoso_fleets import DEFAULT_RESTORE_GROUP, FLEETS, MONITOR, SNAPSHOT
-from examples.contoso_shapes import GOOD, MISSING, Agent, Disk, Fleet, Item, Machine
+from examples.contoso_shapes import GOOD, MISSING, Agent, Assessment, Disk, Fleet, Item, Machine
 
 READY = Agent(
     code="ProvisioningState/succeeded", display="Ready", message="GuestAgent is running and processing the extensions."
 )
 SHOUTING = replace(READY, code="PROVISIONINGSTATE/SUCCEEDED")
 DEAD = Agent(code="ProvisioningState/Unavailable", display="Not Ready", message="VM Agent is unresponsive.", version="Unknown")
+OLD = replace(READY, version="2.7.41491.949")
 BROKEN = Agent(code="ProvisioningState/failed/1", display="Not Ready", message="VM Agent failed to process the goal state.")
 
 
@@ -34,6 +35,13 @@ _SHARED = Item(vault="rsv-shared-weu")
 _DR = Item(vault="rsv-dr-neu")
 _SCRIPTS = "https://contosobuild.blob.core.windows.net/scripts/setup.sh?sv=2024-11-04&sp=r"
 
+COREOS = {"offer": "CoreOS", "publisher": "CoreOS", "sku": "Stable", "version": "latest"}
+CONFIDENTIAL = {
+    "hardwareProfile.vmSize": "Standard_DC4as_v5",
+    "securityProfile.securityType": "ConfidentialVM",
+    "storageProfile.osDisk.managedDisk.securityProfile": {"securityEncryptionType": "VMGuestStateOnly"},
+}
+
 EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     # Tills: the gateways in the shops.
     ("prod", "rg-tills", "till-gw-03"): {"extensions": _linux(AzureMonitorLinuxAgent="Creating")},
@@ -45,6 +53,8 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     ("prod", "rg-web", "web-02"): {"id_name": "WEB-02"},
     ("prod", "rg-web", "web-03"): {"agent": DEAD},
     ("prod", "rg-web", "web-05"): {"extensions": _windows(VMSnapshot="Failed")},
+    ("prod", "rg-web", "web-06"): {"disks": (Disk(gib=127), Disk(gib=256, unnamed=True))},
+    ("prod", "rg-web", "web-07"): {"assessment": Assessment(security=4, critical=1)},
     ("prod", "rg-web", "web-08"): {"power": "starting", "agent": None},
     ("prod", "rg-web-staging", "web-01"): {
         "agent": DEAD,
@@ -52,7 +62,12 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "disks": (Disk(gib=127), Disk(gib=71680, ade=True)),
     },
     # The ERP system and its two vaults.
-    ("prod", "rg-erp", "erp-app-02"): {"extensions": _windows(AzureMonitorWindowsAgent="Failed")},
+    ("prod", "rg-erp", "erp-app-02"): {
+        "extensions": _windows(AzureMonitorWindowsAgent="Failed"),
+        "facts": {"provisioningState": "Failed"},
+    },
+    ("prod", "rg-erp", "erp-app-03"): {"assessment": Assessment(reboot=True)},
+    ("prod", "rg-erp", "erp-app-04"): {"assessment": Assessment(status="Failed")},
     ("prod", "rg-erp", "erp-db-01"): {
         "items": (_PROD, Item(vault="rsv-legacy-weu", state="protectionstopped", current="ProtectionStopped"))
     },
@@ -67,7 +82,10 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     ("prod", "rg-warehouse", "wms-db-02"): {"items": (replace(_PROD, current=None),)},
     # Video archive.
     ("prod", "rg-data", "lake-01"): {"disks": (Disk(gib=30), Disk(gib=32768))},
-    ("prod", "rg-data", "lake-02"): {"disks": (Disk(gib=30), Disk(gib=40960), Disk(gib=65536))},
+    ("prod", "rg-data", "lake-02"): {
+        "disks": (Disk(gib=30), Disk(gib=40960), Disk(gib=65536)),
+        "facts": {"extended.instanceView.osName": "coreos", "storageProfile.imageReference": COREOS},
+    },
     ("prod", "rg-data", "lake-03"): {"disks": (Disk(gib=30), Disk(gib=16384), Disk(gib=71680))},
     # Payroll, encrypted with Azure Disk Encryption.
     ("prod", "rg-hr", "hr-app-01"): {"disks": (Disk(gib=127, ade=True), Disk(gib=3072, ade=True))},
@@ -77,7 +95,10 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     # Print servers.
     ("prod", "rg-print", "prn-01"): {"power": "stopped", "agent": None},
     ("prod", "rg-print", "prn-02"): {"agent": None},
-    ("prod", "rg-print", "prn-03"): {"items": (replace(_PROD, state="BackupsSuspended"),)},
+    ("prod", "rg-print", "prn-03"): {
+        "items": (replace(_PROD, state="BackupsSuspended"),),
+        "disks": (Disk(gib=127, blob=True),),
+    },
     ("prod", "rg-print", "prn-04"): {"extensions": _windows(AzureMonitorWindowsAgent=MISSING)},
     # Databases.
     ("prod", "rg-sql", "sql-01"): {
@@ -88,6 +109,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
             }
         }
     },
+    ("prod", "rg-sql", "sql-02"): {"agent": OLD},
     ("prod", "rg-sql", "sql-03"): {"agent": BROKEN},
     ("prod", "rg-sql", "sql-04"): {"items": (replace(_PROD, state="ProtectionError"),)},
     # Build machines, domain controllers, tests.
@@ -100,12 +122,20 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
             }
         },
     },
+    ("shared", "rg-devops", "build-03"): {"facts": {"provisioningState": MISSING}},
     ("shared", "rg-devops", "build-04"): {"agent": DEAD},
     ("shared", "rg-devops", "build-05"): {"power": "deallocated", "agent": None},
     ("shared", "rg-devops", "build-06"): {"power": "deallocated", "agent": None},
     ("shared", "rg-core", "dc-01"): {"disks": (Disk(gib=127), Disk(gib=None, ade=True))},
-    ("shared", "rg-core", "dc-02"): {"extensions": _windows(AzureMonitorWindowsAgent=None)},
-    ("shared", "rg-core", "jump-01"): {"extensions": {}, "items": (replace(_SHARED, state=None, current=""),)},
+    ("shared", "rg-core", "dc-02"): {
+        "extensions": _windows(AzureMonitorWindowsAgent=None),
+        "facts": {"osProfile.allowExtensionOperations": MISSING},
+    },
+    ("shared", "rg-core", "jump-01"): {
+        "extensions": {},
+        "items": (replace(_SHARED, state=None, current=""),),
+        "facts": {"osProfile.allowExtensionOperations": False},
+    },
     ("shared", "rg-core", "file-01"): {
         "disks": (Disk(gib=127), Disk(gib=MISSING), Disk(gib=8192, encryption="EncryptionAtRestWithCustomerKey"))
     },
@@ -113,6 +143,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "extensions": {"AzureMonitorWindowsAgent": GOOD},
         "items": (replace(_SHARED, state="IRPending", current="ConfiguringProtection"),),
     },
+    ("shared", "rg-test", "erp-app-01"): {"facts": {"securityProfile.securityType": "ConfidentialVM"}},
     ("shared", "rg-test", "web-02"): {"items": (replace(_SHARED, current="ProtectionError"),)},
     ("shared", "rg-sandbox", "sbx-02"): {
         "agent": DEAD,
@@ -123,7 +154,11 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     ("dr", "rg-dr-erp", "erp-app-02"): {"power": "deallocated", "agent": None},
     ("dr", "rg-dr-web", "web-02"): {"items": (replace(_DR, state=None, current="ConfiguringProtectionFailed"),)},
     ("dr", "rg-dr-web", "web-04"): {"listed": False},
-    ("dr", "rg-dr-sql", "sql-01"): {"extensions": _windows(SqlIaasExtension="Updating")},
+    ("dr", "rg-dr-sql", "sql-01"): {
+        "extensions": _windows(SqlIaasExtension="Updating"),
+        "facts": {"provisioningState": "Updating"},
+    },
+    ("dr", "rg-dr-sql", "sql-02"): {"facts": CONFIDENTIAL},
     ("dr", "rg-dr-core", "dc-03"): {"items": (replace(_DR, state=None, deferred_delete=False),)},
     ("dr", "rg-dr-tills", "till-gw-04"): {
         "extensions": {"AzureMonitorLinuxAgent": GOOD},
@@ -173,6 +208,18 @@ EXTRA_COLLECTIONS = (
     ("dr", "rg-dr-restore", "AzureBackup_dc-03_35184372099003", ("rg-dr-core", "dc-03")),
 )
 """Restore point collections beside the one that each backed-up VM has in its restore group."""
+
+LOST_COLLECTIONS = (
+    ("prod", "AzureBackupRG_westeurope_1", "AzureBackup_shop-legacy-03_35184372099005", ("rg-oldshop", "shop-legacy-03")),
+    ("shared", "AzureBackupRG_westeurope_2", "AzureBackup_unnamed_35184372099007", ()),
+)
+"""Restore point collections whose VM is gone, or that name none."""
+RESTORE_POINTS: Mapping[tuple[str, str], int | None] = {
+    ("prod", "web-01"): 18,
+    ("prod", "wms-app-01"): 16,
+    ("prod", "web-04"): None,
+}
+"""Restore points by subscription and the VM that a collection is named after; None where Azure lists none, 2 for all others."""
 
 LOCKS = (
     ("shared", "", "keep-shared", "CanNotDelete", "Requested by audit, ticket 4711"),
@@ -232,4 +279,7 @@ def _machine(fleet: Fleet, number: int) -> Machine:
         items=(Item(vault=fleet.vault),) if fleet.vault else (),
         restore_group=(fleet.restore_group or DEFAULT_RESTORE_GROUP[fleet.sub]) if fleet.vault else "",
     )
-    return replace(plain, **EXCEPTIONS.get((plain.sub, plain.group, plain.name), {}))
+    unlike = EXCEPTIONS.get((plain.sub, plain.group, plain.name), {})
+    vm = replace(plain, **unlike)
+    assessed = fleet.vault and vm.sub != "dr" and vm.power == "running" and "assessment" not in unlike
+    return replace(vm, assessment=Assessment()) if assessed else vm

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reporters.console_lines import BLANK, Line, count, line, threshold
-from reporters.console_places import listed, names_in
+from reporters.console_places import listed, names_in, some
 from scanner.model import Identity, Outcome, ScanResult, Scope
 
 _WORDS = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red"), 3: ("INCOMPLETE", "bold yellow"), 70: ("BUG", "bold red")}
@@ -56,10 +57,19 @@ def facts(result: ScanResult) -> Iterator[Line]:
     changed = list(_changed(result))
     if changed:
         yield _fact("Changed", "; ".join(changed))
-    waiting = [f"{policy.info.id} ({', '.join(policy.waits_for)})" for policy in result.policies if not policy.asked]
+    waiting = "; ".join(_waiting(result))
     if waiting:
-        yield _fact("Not asked", f"{', '.join(waiting)}; waits for what stands in brackets")
+        yield _fact("Not asked", f"{waiting}; waits for what stands in brackets")
     yield BLANK
+
+
+def _waiting(result: ScanResult) -> Iterator[str]:
+    """The policies that were not asked, together with those that wait for the same thing."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for policy in result.policies:
+        if not policy.asked:
+            groups[", ".join(policy.waits_for).replace(f"--policy {policy.info.id}", "--policy")].append(policy.info.id)
+    yield from (f"{some(ids)} ({what})" for what, ids in groups.items())
 
 
 def _word(result: ScanResult) -> tuple[str, str]:

@@ -30,11 +30,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What the console shows of the rows. Fails are open ones: neither waived nor known."""
+    """What the console shows of the rows. Fails are open ones: neither waived nor known; `causes` counts them by policy."""
 
     fails: Mapping[tuple[Severity, str], Sample]
     unknown: Mapping[tuple[str, Reason | None], Sample]
-    causes: Mapping[tuple[str, str], int]
+    causes: Mapping[str, Mapping[str, int]]
     waivers: Mapping[WaiverMark, int]
     known: int
 
@@ -43,7 +43,7 @@ def digest(result: ScanResult) -> Digest:
     """Read every verdict once."""
     fails: defaultdict[tuple[Severity, str], Sample] = defaultdict(Sample)
     unknown: defaultdict[tuple[str, Reason | None], Sample] = defaultdict(Sample)
-    causes: Counter[tuple[str, str]] = Counter()
+    causes: dict[str, Counter[str]] = {}
     waivers: Counter[WaiverMark] = Counter()
     known = 0
     for policy in result.policies:
@@ -60,8 +60,6 @@ def digest(result: ScanResult) -> Digest:
     return Digest(fails=fails, unknown=unknown, causes=causes, waivers=waivers, known=known)
 
 
-def _note_cause(causes: Counter[tuple[str, str]], finding: Finding) -> None:
-    if finding.cause:
-        key = (finding.cause, finding.policy)
-        if key in causes or len(causes) < _CAUSES:
-            causes[key] += 1
+def _note_cause(causes: dict[str, Counter[str]], finding: Finding) -> None:
+    if finding.cause and (finding.cause in causes or len(causes) < _CAUSES):
+        causes.setdefault(finding.cause, Counter())[finding.policy] += 1

@@ -22,15 +22,15 @@ _STEP = re.compile(r"\s*(?:[0-9]{1,2}[.)]|[-*]) +")
 def causes(result: ScanResult, digest: Digest) -> Iterator[Line]:
     """Causes that several findings share, the largest first: mending one mends them all."""
     names = names_in(result.info.scope)
-    shared = sorted(
-        ((key, number) for key, number in digest.causes.items() if number > 1), key=lambda item: (-item[1], item[0])
-    )
+    several = {cause: found for cause, found in digest.causes.items() if sum(found.values()) > 1}
+    shared = sorted(several.items(), key=lambda item: (-sum(item[1].values()), item[0]))
     if not shared:
         return
     yield heading("One cause, several findings")
-    for (cause, policy), number in shared[:_CAUSES]:
+    for cause, found in shared[:_CAUSES]:
         told = one_line(console_places.cause(cause, names), wording.LINE)
-        yield Line(pieces=((told, "bold"), (f"  ->  {count(number, 'finding')} of {policy}", "")), indent=2, hang=2)
+        effect = f"  ->  {count(sum(found.values()), 'finding')} of {', '.join(sorted(found))}"
+        yield Line(pieces=((told, "bold"), (effect, "")), indent=2, hang=2)
     if len(shared) > _CAUSES:
         yield line(f"and {count(len(shared) - _CAUSES, 'more cause')}", "dim", indent=2)
     yield BLANK

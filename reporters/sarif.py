@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Final
 from urllib.parse import quote
@@ -18,7 +18,7 @@ import orjson
 from reporters import wording
 from reporters.rows import rows
 from reporters.sanitise import clean, json_safe, json_value, one_line
-from scanner.model import Finding, Gap, Json, PolicyInfo, PolicyResult, ScanResult, Severity, Verdict
+from scanner.model import Failure, Finding, Gap, Json, PolicyInfo, PolicyResult, ScanResult, Severity, Verdict
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _HOME = "https://github.com/arguard/arguard"
@@ -52,9 +52,10 @@ def render(result: ScanResult) -> Iterator[bytes]:
     """Write one JSON document, a result a line."""
     yield b'{"$schema":"' + _SCHEMA.encode() + b'","version":"2.1.0","runs":[' + _encoded(_run(result))[:-1] + b',"results":['
     separator = b"\n"
+    policies = {policy.info.id: policy.info for policy in result.policies}
     for index, policy in enumerate(result.policies):
         for number, finding in rows(result, policy):
-            yield separator + _encoded(_result(finding, number, policy.info, index=index))
+            yield separator + _encoded(_result(finding, number, policies, index=index))
             separator = b",\n"
     yield b"\n]}]}\n"
 
@@ -165,7 +166,8 @@ def _missing(gap: Gap, policy: PolicyInfo, index: int) -> dict[str, Json]:
     }
 
 
-def _result(finding: Finding, number: int, policy: PolicyInfo, *, index: int) -> dict[str, Json]:
+def _result(finding: Finding, number: int, policies: Mapping[str, PolicyInfo], *, index: int) -> dict[str, Json]:
+    policy = policies[finding.policy]
     failed = finding.verdict is Verdict.FAIL
     document: dict[str, Json] = {
         "ruleId": policy.id,
@@ -180,6 +182,8 @@ def _result(finding: Finding, number: int, policy: PolicyInfo, *, index: int) ->
         },
         "properties": _properties(finding),
     }
+    if finding.failure and finding.failure.because:
+        document["relatedLocations"] = list(_explanations(finding.failure, policies))
     if number == 1:  # a second row of one identity has no identity of its own to give
         document["guid"] = finding.guid
     if finding.waiver:
@@ -188,18 +192,32 @@ def _result(finding: Finding, number: int, policy: PolicyInfo, *, index: int) ->
     return document
 
 
+def _explanations(failure: Failure, policies: Mapping[str, PolicyInfo]) -> Iterator[dict[str, Json]]:
+    """Where the findings are that explain a failed job, the most likely cause first."""
+    for number, one in enumerate(failure.because, 1):
+        name = one.display_id.rpartition("/")[2]
+        place = _place(policies[one.policy], {"name": name, "fullyQualifiedName": one.display_id, "kind": "resource"})
+        yield {"id": number, **place, "message": {"text": _plain(f"Because {one.policy}: {one.message}")}}
+
+
 def _plain(text: str) -> str:
     return _LINK.sub(r"\g<0> ", one_line(text, wording.LINE))
 
 
 def _location(finding: Finding, policy: PolicyInfo) -> dict[str, Json]:
-    line, resource = max(policy.line, 1), finding.resource
+    resource = finding.resource
+    return _place(policy, {"name": resource.name, "fullyQualifiedName": resource.display_id, "kind": "resource"})
+
+
+def _place(policy: PolicyInfo, resource: dict[str, Json]) -> dict[str, Json]:
+    """A place in SARIF: the assertion in the policy's file, which viewers can open, and the resource, which they cannot."""
+    line = max(policy.line, 1)
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": quote(clean(policy.file).lstrip("/")), "uriBaseId": _ROOT},
             "region": {"startLine": line, "startColumn": 1, "endLine": line, "endColumn": len("assert") + 1},
         },
-        "logicalLocations": [{"name": resource.name, "fullyQualifiedName": resource.display_id, "kind": "resource"}],
+        "logicalLocations": [resource],
     }
 
 
@@ -216,9 +234,21 @@ def _properties(finding: Finding) -> dict[str, Json]:
         "subject": finding.subject,
         "cause": finding.cause,
         "known": finding.known,
+        "failure": _failure(finding.failure) if finding.failure else None,
         "evidence": dict(sorted(finding.evidence.items())),
     }
     return {name: value for name, value in told.items() if value not in (None, "", {})}
+
+
+def _failure(failed: Failure) -> dict[str, Json]:
+    told = {
+        "code": failed.code,
+        "title": failed.title,
+        "link": failed.link,
+        "toldBy": failed.told_by,
+        "numbers": failed.numbers,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _encoded(document: dict[str, Json]) -> bytes:

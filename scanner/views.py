@@ -31,6 +31,7 @@ def _vm_status(item: Json) -> View:
     agent = _object(instance, "vmAgent")
     status = _leading(agent.get("statuses"), "provisioningstate/succeeded")
     power = _leading(instance.get("statuses"), "powerstate/", strict=True)
+    extensions = _extensions(instance.get("extensions"))
     return {
         "id": item.get("id"),
         "agent_code": status.get("code"),
@@ -40,13 +41,22 @@ def _vm_status(item: Json) -> View:
         "agent_version": agent.get("vmAgentVersion"),
         "os_name": instance.get("osName"),
         "power_code": power.get("code"),
-        "extensions": _extensions(instance.get("extensions")),
+        "extensions": extensions,
+        "failed_extensions": _failed(extensions),
+        "reboot_pending": _object(_object(instance, "patchStatus"), "availablePatchSummary").get("rebootPending"),
     }
 
 
 def _extensions(items: Json) -> list[View] | None:
     """The extensions of an instance view; one that is no object stays, all null, so that it is missed."""
     return [_extension(item if isinstance(item, Mapping) else {}) for item in items] if isinstance(items, list) else None
+
+
+def _failed(extensions: list[View] | None) -> list[Json] | None:
+    """The names of the extensions that failed, which a message can show: no template can filter."""
+    if extensions is None:
+        return None
+    return [extension["name"] for extension in extensions if _begins(extension, "provisioningstate/failed")]
 
 
 def _extension(item: Mapping[str, Json]) -> View:
@@ -70,7 +80,7 @@ def _restore_points(item: Json) -> View:
     return {
         "id": item.get("id"),
         "name": item.get("name") or name_of(leading_id(item)),
-        "source_id": _object(properties, "source").get("id"),
+        "source_id": _object(properties, "source").get("id") or None,
         "count": len(points) if isinstance(points, list) else None,
     }
 

@@ -25,7 +25,14 @@ Row = dict[str, Any]
 
 DEFECTS = ("ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602")
 """What can be wrong with a machine (with its subscription, for the lock of ABK101), by the policy that finds it."""
-TABLES = ("arm_locks", "arm_vm_status", "recoveryservicesresources", "resourcecontainers", "resources")
+TABLES = (
+    "arm_locks",
+    "arm_vm_status",
+    "patchassessmentresources",
+    "recoveryservicesresources",
+    "resourcecontainers",
+    "resources",
+)
 LOCATION = "westeurope"
 SEEN = "2026-11-20T05:58:41.885+00:00"
 ITEMS = "microsoft.recoveryservices/vaults/backupfabrics/protectioncontainers/protecteditems"
@@ -101,6 +108,7 @@ def _rows(home: _Home, machines: int, wrong: Mapping[int, str]) -> dict[str, lis
         "resources": [_vault(home)],
         "recoveryservicesresources": [_policy(home)],
         "resourcecontainers": list(_containers(home)),
+        "patchassessmentresources": [],
         "arm_vm_status": [],
         "arm_locks": [_lock(home)] if "ABK101" in wrong.values() else [],
     }
@@ -108,7 +116,8 @@ def _rows(home: _Home, machines: int, wrong: Mapping[int, str]) -> dict[str, lis
         name, defect = f"vm-{number:05}", wrong.get(number, "")
         system = "Linux" if number % 3 == 0 else "Windows"
         found["resources"] += _compute(home, name, system=system, defect=defect)
-        found["recoveryservicesresources"].append(_item(home, name, defect=defect))
+        found["recoveryservicesresources"] += [_item(home, name, defect=defect), _job(home, name)]
+        found["patchassessmentresources"].append(_assessment(home, name, system=system))
         found["arm_vm_status"].append(_status(home, name, system=system, defect=defect))
     return found
 
@@ -153,7 +162,19 @@ def _vault(home: _Home) -> Row:
 
 
 def _policy(home: _Home) -> Row:
-    properties = {"backupManagementType": "AzureIaasVM", "instantRPDetails": {}, "policyType": "V2", "timeZone": "UTC"}
+    schedule: Row = {
+        "schedulePolicyType": "SimpleSchedulePolicyV2",
+        "scheduleRunFrequency": "Daily",
+        "scheduleRunTimes": ["2026-01-01T01:00:00Z"],
+    }
+    properties: Row = {
+        "backupManagementType": "AzureIaasVM",
+        "instantRPDetails": {},
+        "instantRpRetentionRangeInDays": 2,
+        "policyType": "V2",
+        "schedulePolicy": schedule,
+        "timeZone": "UTC",
+    }
     kind = "microsoft.recoveryservices/vaults/backuppolicies"
     return _row(home.sub, f"{home.vault}/backupPolicies/daily", kind, properties=properties)
 
@@ -203,7 +224,13 @@ def _model(home: _Home, name: str, *, system: str) -> Row:
     return {
         "extended": {"instanceView": {"computerName": name, "osName": named, "osVersion": version, "powerState": power}},
         "hardwareProfile": {"vmSize": "Standard_D4s_v5"},
-        "osProfile": {"adminUsername": "big", "computerName": name, "secrets": []},
+        "osProfile": {
+            "adminUsername": "big",
+            "allowExtensionOperations": True,
+            "computerName": name,
+            f"{system.lower()}Configuration": {"provisionVMAgent": True},
+            "secrets": [],
+        },
         "provisioningState": "Succeeded",
         "storageProfile": {
             "dataDisks": [{"lun": 0, "name": f"{name}-data0", "managedDisk": {"id": f"{disks}-data0"}}],
@@ -215,11 +242,11 @@ def _model(home: _Home, name: str, *, system: str) -> Row:
 
 def _item(home: _Home, name: str, *, defect: str) -> Row:
     machine, stopped = _machine(home, name), defect == "ABK602"
-    tail = f"iaasvmcontainerv2;rg-app;{name}"
     properties = {
         "backupManagementType": "AzureIaasVM",
         "currentProtectionState": "ProtectionStopped" if stopped else "ProtectionConfigured",
         "friendlyName": name,
+        "healthStatus": "Passed",
         "lastBackupStatus": "Completed",
         "lastBackupTime": "2026-11-20T01:07:09Z",
         "policyId": f"{home.vault}/backupPolicies/daily",
@@ -229,8 +256,39 @@ def _item(home: _Home, name: str, *, defect: str) -> Row:
         "virtualMachineId": machine,
         "workloadType": "VM",
     }
-    identity = f"{home.vault}/backupFabrics/Azure/protectionContainers/iaasvmcontainer;{tail}/protectedItems/vm;{tail}"
-    return _row(home.sub, identity, ITEMS, name=f"VM;{tail}", properties=properties)
+    return _row(home.sub, _item_id(home, name), ITEMS, name=f"VM;iaasvmcontainerv2;rg-app;{name}", properties=properties)
+
+
+def _item_id(home: _Home, name: str) -> str:
+    tail = f"iaasvmcontainerv2;rg-app;{name}"
+    return f"{home.vault}/backupFabrics/Azure/protectionContainers/iaasvmcontainer;{tail}/protectedItems/vm;{tail}"
+
+
+def _job(home: _Home, name: str) -> Row:
+    properties = {
+        "backupInstanceId": _item_id(home, name),
+        "backupManagementType": "AzureIaasVM",
+        "endTime": "2026-11-20T02:07:09Z",
+        "entityFriendlyName": name,
+        "jobType": "AzureIaaSVMJob",
+        "operation": "Backup",
+        "startTime": "2026-11-20T01:07:09Z",
+        "status": "Completed",
+    }
+    kind = "microsoft.recoveryservices/vaults/backupjobs"
+    return _row(home.sub, f"{home.vault}/backupJobs/{name}", kind, properties=properties)
+
+
+def _assessment(home: _Home, name: str, *, system: str) -> Row:
+    properties = {
+        "availablePatchCountByClassification": {"critical": 0, "security": 0, "other": 2},
+        "lastModifiedDateTime": "2026-11-19T22:10:00.000Z",
+        "osType": system,
+        "rebootPending": False,
+        "status": "Succeeded",
+    }
+    kind = "microsoft.compute/virtualmachines/patchassessmentresults"
+    return _row(home.sub, f"{_machine(home, name)}/patchAssessmentResults/latest", kind, properties=properties)
 
 
 def _status(home: _Home, name: str, *, system: str, defect: str) -> Row:
@@ -242,11 +300,13 @@ def _status(home: _Home, name: str, *, system: str, defect: str) -> Row:
         "vmAgentVersion": AGENTS[system],
     }
     power = {"code": "PowerState/running", "displayStatus": "VM running", "level": "Info"}
+    extensions = [{"name": one, "statuses": [good]} for one in (SNAPSHOT[system], MONITOR[system])]
+    view = {"extensions": extensions, "statuses": [power], "vmAgent": agent}
     return {
         "id": _machine(home, name),
         "location": LOCATION,
         "name": name,
-        "properties": {"instanceView": {"statuses": [power], "vmAgent": agent}, "provisioningState": "Succeeded"},
+        "properties": {"instanceView": view, "provisioningState": "Succeeded"},
         "type": "Microsoft.Compute/virtualMachines",
     }
 

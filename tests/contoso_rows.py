@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "examples" / "contoso"
 STORY = (FOLDER / "STORY.md").read_text(encoding="utf-8")
 TRUTH = yaml.safe_load((ROOT / "tests" / "truth" / "contoso.yaml").read_text(encoding="utf-8"))
-POLICIES = ("ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602")
+ORACLE = ("ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602")
+"""The policies that the independent oracle judges."""
 PROD, SHARED, DR = TRUTH["subscriptions"].values()
 VM = "microsoft.compute/virtualmachines"
 EXTENSION = f"{VM}/extensions"
@@ -27,8 +28,14 @@ Row = dict[str, Any]
 
 
 def truth(profile: str, policy: str) -> Row:
-    found: Row = TRUTH[profile].get(policy, TRUTH["current"][policy])
+    found: Row = TRUTH[profile].get(policy, TRUTH["current"].get(policy))
     return found
+
+
+def notable() -> set[tuple[str, ...]]:
+    """Every verdict but pass and not_applicable that the truth lists by name, under any profile, each behind its policy."""
+    profiles = (TRUTH["current"], TRUTH["article"], TRUTH["selected"])
+    return {(policy, *entry) for told in profiles for policy, one in told.items() for entry in one["is"]}
 
 
 @cache

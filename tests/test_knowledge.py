@@ -26,10 +26,11 @@ from scanner.store import VerdictStore
 pytestmark = pytest.mark.estate
 CONTOSO = Path(__file__).resolve().parent.parent / "examples" / "contoso"
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
-OPTIONS = Options(as_of="snapshot", fail_on=Severity.INFO)
 MANIFEST: Json = json.loads((CONTOSO / "manifest.json").read_bytes())
 SUBSCRIPTIONS: list[str] = MANIFEST["scope"]["subscriptions"]
-POLICIES = {policy.id: policy for pack in packs.load(packs.bundled()) for policy in pack.policies}
+POLICIES = {policy.id: policy for pack in packs.load(packs.bundled()) for policy in pack.policies if not policy.needs}
+"""Those that run when they are selected; the others wait for evidence or a parameter."""
+OPTIONS = Options(as_of="snapshot", fail_on=Severity.INFO, policies=tuple(POLICIES))
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,12 @@ def needing(table: str) -> frozenset[str]:
 
 
 def asking(table: str, kind: str) -> frozenset[str]:
-    """The policies whose query asks for a resource type of a table."""
+    """The policies of which a query, their own or an attached one, asks for a resource type of a table."""
     return frozenset(
         policy.id
         for policy in POLICIES.values()
-        if table in (policy.query.tables or {}) and kind in ((policy.query.tables or {})[table] or {kind})
+        for query in (policy.query, *(one.query for one in policy.attach if one.query))
+        if table in (query.tables or {}) and kind in ((query.tables or {})[table] or {kind})
     )
 
 

@@ -39,7 +39,29 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "microsoft.compute/restorepointcollections": ["name"],
         "microsoft.recoveryservices/vaults/backuppolicies": ["properties.instantRPDetails", "properties.instantRpDetails"],
     },
-    "ABK301": {"protecteditems": [*LIVE_ITEM, "properties.policyId"]},
+    "ABK102": {"microsoft.compute/restorepointcollections": ["name", "properties.source.id"], "protecteditems": ITEM},
+    "ABK104": {
+        "microsoft.compute/restorepointcollections": ["name", "properties.source.id"],
+        "microsoft.recoveryservices/vaults/backuppolicies": ["properties.backupManagementType"],
+        "protecteditems": [*LIVE_ITEM, "properties.policyId"],
+    },
+    "ABK105": {
+        "microsoft.recoveryservices/vaults/backuppolicies": ["properties.backupManagementType"],
+        "protecteditems": ["properties.isScheduledForDeferredDelete", "properties.policyId"],
+    },
+    "ABK106": {"microsoft.compute/restorepointcollections": ["name", "properties.source.id"], "protecteditems": ITEM},
+    "ABK107": {
+        "microsoft.resources/subscriptions/resourcegroups": ["name"],
+        "microsoft.compute/restorepointcollections": ["name"],
+        "microsoft.recoveryservices/vaults/backuppolicies": ["properties.instantRPDetails", "properties.instantRpDetails"],
+    },
+    **{
+        policy: {"protecteditems": [*LIVE_ITEM, "properties.policyId"]}
+        for policy in (
+            *("ABK103", "ABK201", "ABK202", "ABK203", "ABK204", "ABK205"),
+            *("ABK301", "ABK302", "ABK303", "ABK304", "ABK305", "ABK402", "ABK505"),
+        )
+    },
     "ABK401": {"protecteditems": LIVE_ITEM},
     "ABK501": {
         "protecteditems": LIVE_ITEM,
@@ -56,7 +78,15 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
 """Per policy and resource type (or its last segment): what `where` and join keys read, beside id, type, subscriptionId."""
 EXCLUSION = {"protecteditems": "properties.extendedProperties.diskExclusionProperties"}
 APPLIES: Mapping[str, Mapping[str, str]] = {
-    "ABK301": {"microsoft.compute/virtualmachines": "properties.extended.instanceView.powerState.code"},
+    "ABK201": {"microsoft.compute/virtualmachines": "properties.provisioningState"},
+    **{
+        policy: {
+            "microsoft.compute/virtualmachines": "properties.extended.instanceView.powerState.code",
+            "microsoft.compute/virtualmachines/patchassessmentresults": "properties.lastModifiedDateTime",
+            "microsoft.recoveryservices/vaults/backuppolicies": "properties.snapshotConsistencyType",
+        }
+        for policy in ("ABK204", "ABK205", "ABK301", "ABK302", "ABK303", "ABK304", "ABK402")
+    },
     "ABK501": EXCLUSION,
     "ABK502": EXCLUSION,
 }

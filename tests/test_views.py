@@ -44,7 +44,8 @@ def test_the_status_of_a_machine_as_azure_records_it() -> None:
         "statuses": [status("ProvisioningState/succeeded", message="ok", time="2026-11-20T05:00:00Z")],
     }
     powers = [status("ProvisioningState/succeeded"), status("PowerState/running")]
-    assert vm_view(vmAgent=agent, statuses=powers, osName="Ubuntu", extensions=[]) == {
+    patches = {"availablePatchSummary": {"rebootPending": True, "criticalAndSecurityPatchCount": 2}}
+    assert vm_view(vmAgent=agent, statuses=powers, osName="Ubuntu", extensions=[], patchStatus=patches) == {
         "id": VM,
         "agent_code": "ProvisioningState/succeeded",
         "agent_display": "display of ProvisioningState/succeeded",
@@ -54,6 +55,8 @@ def test_the_status_of_a_machine_as_azure_records_it() -> None:
         "os_name": "Ubuntu",
         "power_code": "PowerState/running",
         "extensions": [],
+        "failed_extensions": [],
+        "reboot_pending": True,
     }
 
 
@@ -102,6 +105,25 @@ def test_an_extension_that_is_no_object_stays_so_that_it_is_missed() -> None:
     assert vm_view(extensions="odd")["extensions"] is None
 
 
+def test_the_failed_extensions_are_named_whatever_stands_beside_them() -> None:
+    failed = {"name": "bad", "statuses": [status("ProvisioningState/succeeded"), status("PROVISIONINGSTATE/Failed/3")]}
+    fine = {"name": "good", "statuses": [status("ProvisioningState/succeeded")]}
+    nameless = {"statuses": [status("ProvisioningState/failed")]}
+    assert vm_view(extensions=[fine, failed, "odd", nameless])["failed_extensions"] == ["bad", None]
+    assert vm_view(extensions=[fine])["failed_extensions"] == []
+    assert vm_view()["failed_extensions"] is None
+
+
+@pytest.mark.parametrize("patches", [None, "odd", {}, {"availablePatchSummary": None}, {"availablePatchSummary": {}}])
+def test_no_reboot_is_pending_or_not_where_no_assessment_is_told(patches: Json) -> None:
+    assert vm_view(patchStatus=patches)["reboot_pending"] is None
+
+
+@pytest.mark.parametrize("told", [True, False, "true"])
+def test_a_pending_reboot_is_told_as_azure_tells_it(told: Json) -> None:
+    assert vm_view(patchStatus={"availablePatchSummary": {"rebootPending": told}})["reboot_pending"] is told
+
+
 def test_restore_points_are_counted_only_where_there_is_a_list() -> None:
     view = VIEWS["arm_restore_points"]
     item = {"id": "/x/C1", "name": "C1", "properties": {"source": {"id": VM}, "restorePoints": [{}, {}]}}
@@ -113,6 +135,10 @@ def test_restore_points_are_counted_only_where_there_is_a_list() -> None:
         "count": 0,
     }
     assert view({"id": "/x/C1", "properties": {"restorePoints": "2"}})["count"] is None
+
+
+def test_a_collection_whose_source_is_an_empty_text_names_none() -> None:
+    assert VIEWS["arm_restore_points"]({"id": "/x/C1", "properties": {"source": {"id": ""}}})["source_id"] is None
 
 
 def test_evidence_keeps_its_checks_and_its_time() -> None:

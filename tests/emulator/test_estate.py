@@ -37,8 +37,8 @@ def test_contoso_is_served_as_it_was_collected(tmp_path: Path) -> None:
     assert len(estate.side(LOCKS, PROD)) + len(estate.side(LOCKS, DR)) <= len(estate.side(LOCKS)) == 10
     assert estate.side_gap(LOCKS, PROD.upper()) is None
     assert estate.side_gap(LOCKS, DR) == (403, "AuthorizationFailed")
-    assert estate.side_gap("arm_restore_points", PROD) == (404, "NotCollected")
-    assert estate.side("arm_restore_points") == []
+    assert estate.side_gap("evidence", PROD) == (404, "NotCollected")
+    assert estate.side("evidence") == []
 
 
 def test_rows_are_found_by_type_and_subscription_and_strangers_are_not_there(folder: Folder) -> None:

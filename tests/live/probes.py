@@ -11,16 +11,10 @@ from typing import Any
 import orjson
 
 from scanner import packs
-from scanner.emulator.script import Fault, Headers
 from tests import big_estate
 
 BUNDLED = packs.bundled()[0]
 CONTOSO = Path(__file__).resolve().parents[2] / "examples" / "contoso"
-DATE = {"Date": "Fri, 20 Nov 2026 06:00:00 GMT"}
-"""The time at which the estates were collected."""
-MOMENT = Fault(route="subscriptions", action=Headers(headers=DATE))
-"""Lets the first answer say that it is that time: live ages are then as old as the estate's own."""
-
 _PACK = """\
     format: arguard-pack/1
     requires_arguard: ">=0.1"

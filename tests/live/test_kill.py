@@ -13,21 +13,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
 from scanner.cli import main
 from scanner.emulator.exchange import Seen
+from scanner.emulator.script import Fault, Headers
 from scanner.emulator.server import Emulator
 from tests.live.processes import ARGUARD, clean_environment
-from tests.live.world import emulating
+from tests.live.world import POPULATIONS, emulating
 
 pytestmark = pytest.mark.estate
 
 LATENCY = 0.05
 """Seconds for each answer, so that a part is finished before the next one's is there."""
-REQUESTS = 14
+NOW = Fault(route="subscriptions", action=Headers(headers={"Date": format_datetime(datetime.now(UTC), usegmt=True)}))
+"""Every collection is of one moment, so that answers with ages in them are equal; a recent one, or none would be resumed."""
+REQUESTS = 1 + (POPULATIONS + 1) + 2 * 3
 """Of a collection of the healthy estate: the list of subscriptions, 7 queries, 3 calls for each of two subscriptions."""
 
 
@@ -61,7 +66,7 @@ class Azure:
     def collect(self, folder: Path, *options: str, kind: signal.Signals = signal.SIGKILL, after: int = 0) -> Done:
         """`arguard collect FOLDER --all` in a process of its own; what it was, and what it asked for."""
         self.sniper.aim(kind, after)
-        self.emulator.restart()
+        self.emulator.restart([NOW])
         known = {
             "ARGUARD_ENDPOINT": self.emulator.url,
             "ARGUARD_TOKEN": self.emulator.token,

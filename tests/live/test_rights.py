@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from scanner import packs
 from scanner.emulator.roles import Assignment, Roles
 from scanner.emulator.script import Fault, Patch
 from tests import big_estate
 from tests.live.honest import expect_honest
-from tests.live.world import Run, scan_live
+from tests.live.world import POPULATIONS, Run, scan_live
 
 pytestmark = pytest.mark.estate
 
@@ -26,18 +27,37 @@ COLLECTIONS = "Microsoft.Compute/restorePointCollections/read"
 GROUPS = "Microsoft.Resources/subscriptions/resourceGroups/read"
 VAULTS = "Microsoft.RecoveryServices/vaults/read"
 ITEMS = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/read"
-POLICIES = frozenset({"ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602"})
+BACKUP_POLICIES = "Microsoft.RecoveryServices/vaults/backupPolicies/read"
+PACK = [policy for pack in packs.load(packs.bundled()) for policy in pack.policies if policy.enabled]
+POLICIES = frozenset(policy.id for policy in PACK)
+
+
+def needing(kind: str) -> frozenset[str]:
+    """The policies that read a resource type, one that begins so (`.../`), or a side table."""
+    found = set()
+    for policy in PACK:
+        queries = [policy.query, *(one.query for one in policy.attach if one.query)]
+        types = {one for query in queries for asked in (query.tables or {}).values() for one in asked or ()}
+        sides = {one.source for one in policy.attach if not one.query}
+        if kind in types | sides or (kind.endswith("/") and any(one.startswith(kind) for one in types)):
+            found.add(policy.id)
+    return frozenset(found)
+
+
+VM = "microsoft.compute/virtualmachines"
+VAULT = "microsoft.recoveryservices/vaults/"
 NEEDED_BY: Mapping[str, frozenset[str]] = {
     PERMISSIONS: POLICIES,
-    VAULTS: POLICIES,
-    ITEMS: POLICIES - {"ABK101"},
-    MACHINES: frozenset({"ABK301", "ABK501", "ABK502", "ABK602"}),
-    VIEWS: frozenset({"ABK301"}),
-    EXTENSIONS: frozenset({"ABK401"}),
-    DISKS: frozenset({"ABK501", "ABK502"}),
-    LOCKS: frozenset({"ABK101"}),
-    COLLECTIONS: frozenset({"ABK101"}),
-    GROUPS: frozenset({"ABK101"}),
+    VAULTS: needing(VAULT),
+    ITEMS: needing(f"{VAULT}backupfabrics/protectioncontainers/protecteditems"),
+    BACKUP_POLICIES: needing(f"{VAULT}backuppolicies"),
+    MACHINES: needing(VM) | needing("arm_vm_status"),
+    VIEWS: needing("arm_vm_status"),
+    EXTENSIONS: needing(f"{VM}/extensions"),
+    DISKS: needing("microsoft.compute/disks"),
+    LOCKS: needing("arm_locks"),
+    COLLECTIONS: needing("microsoft.compute/restorepointcollections"),
+    GROUPS: needing("microsoft.resources/subscriptions/resourcegroups"),
 }
 """The policies that an action is needed for: each type that their queries and joins name, and each side table."""
 REFUSED = "403 AuthorizationFailed"
@@ -89,7 +109,7 @@ def test_a_reader_sees_everything(reader: Run) -> None:
     assert (reader.exit_code, reader.of("decision")[0]["complete"], reader.gaps()) == (0, True, set())
     assert set(reader.results().values()) == {"compliant", "none"}
     asked = Counter(one.route for one in reader.seen)
-    assert asked == {"subscriptions": 1, "graph": 7, "permissions": 2, "locks": 2, "vm_status": 2}
+    assert asked == {"subscriptions": 1, "graph": POPULATIONS + 1, "permissions": 2, "locks": 2, "vm_status": 2}
 
 
 def test_rights_add_up(healthy: Path, reader: Run) -> None:
@@ -139,7 +159,7 @@ def test_a_reader_of_one_subscription_and_some_groups_of_another(healthy: Path, 
     assert run.passes() == {one for one in reader.passes() if homes[0] in one[1]}
     partly = [line for line in run.of("verdict") if line["display"]["subscription"] == homes[1]]
     assert {line["verdict"] for line in partly} == {"unknown"}
-    assert {line["policy"] for line in partly} == POLICIES - {"ABK101", "ABK502"}
+    assert {line["policy"] for line in partly} == POLICIES - {"ABK101", "ABK102", "ABK106", "ABK502"}
 
 
 def test_each_action_is_missed_where_it_lacks_and_by_whom_it_is_needed(ten: Path) -> None:
@@ -224,4 +244,4 @@ def test_no_role_at_all_in_subscriptions_that_were_listed(healthy: Path, homes: 
     assert run.gaps("ABK101") == {*run.gaps("ABK501"), ("DENIED", "", REFUSED)}
     asked = Counter(one.route for one in run.seen)
     # Each query for both, then for each alone: the culprit is looked for.
-    assert asked == {"subscriptions": 1, "graph": 7 * 3, "permissions": 2, "locks": 2, "vm_status": 2}
+    assert asked == {"subscriptions": 1, "graph": (POPULATIONS + 1) * 3, "permissions": 2, "locks": 2, "vm_status": 2}

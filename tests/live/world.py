@@ -26,10 +26,17 @@ from scanner.emulator.estate import Estate
 from scanner.emulator.exchange import Seen
 from scanner.emulator.quota import Quota
 from scanner.emulator.roles import Roles
-from scanner.emulator.script import Fault
+from scanner.emulator.script import Fault, Headers
 from scanner.emulator.server import Emulator, serve
 from scanner.sources.azure.calls import Caller
 from scanner.sources.azure.wire import Timing
+
+POPULATIONS = 9
+"""Queries of the bundled pack that its policies need when none is selected."""
+DATE = {"Date": "Fri, 20 Nov 2026 06:00:00 GMT"}
+"""The moment of the estates that the tests share."""
+MOMENT = Fault(route="subscriptions", action=Headers(headers=DATE))
+"""Lets the first answer say that it is that time: live ages are then as old as the estate's own."""
 
 
 class InventedTime:
@@ -95,8 +102,8 @@ class Run:
         return [line for line in self.lines if line["kind"] == kind and policy in ("", line.get("policy", line.get("id")))]
 
     def results(self) -> dict[str, str]:
-        """The outcome of each policy."""
-        return {line["policy"]: line["result"] for line in self.of("summary")}
+        """The outcome of each policy that was asked."""
+        return {line["policy"]: line["result"] for line in self.of("summary") if line["result"] != "not_asked"}
 
     def counts(self, policy: str) -> dict[str, int]:
         return dict(Counter(line["verdict"] for line in self.of("verdict", policy)))
@@ -137,7 +144,7 @@ class Stage:
         invented: InventedTime | None = None,
     ) -> Run:
         """`arguard scan <arguments>`; see `scan_live`. `invented` is for tests that look at its clock."""
-        self.emulator.restart(faults)
+        self.emulator.restart([*faults, MOMENT])
         known = {
             "ARGUARD_ENDPOINT": self.emulator.url,
             "ARGUARD_TOKEN": self.emulator.token,

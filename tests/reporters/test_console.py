@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from reporters import console
-from scanner.model import Finding, Gap, Identity, PolicyInfo, Reason, ScanResult, Severity, Verdict, WaiverMark
+from scanner.model import Finding, Gap, Identity, PolicyInfo, PolicyResult, Reason, ScanResult, Severity, Verdict, WaiverMark
 
 Check = Callable[[str, bytes], None]
 Build = Callable[..., ScanResult]
@@ -113,6 +113,26 @@ def test_why_and_fix_stand_once_for_each_policy(canonical_scan: ScanResult) -> N
 def test_one_cause_with_many_findings_is_said_first(canonical_scan: ScanResult) -> None:
     told = text(canonical_scan)
     assert "  lock do-not-delete on subscription sub-1  ->  2 findings of ABK101\n" in told
+
+
+def test_one_cause_behind_several_policies_is_one_line(build: Build, info: PolicyInfo, row: Finding) -> None:
+    other = replace(info, id="ABK900")
+    lock = replace(row, verdict=Verdict.FAIL, cause="lock")
+    told = text(build([(info, [lock, replace(lock, subject="b")], []), (other, [replace(lock, policy="ABK900")], [])]))
+    assert "  lock  ->  3 findings of ABK101, ABK900\n" in told
+
+
+def test_policies_that_wait_for_the_same_stand_together(build: Build, info: PolicyInfo) -> None:
+    selected = [replace(info, id=name) for name in ("ABK202", "ABK205")]
+    proven = [replace(info, id=f"ABK7{number:02}") for number in range(1, 9)]
+    result = build([(info, [], [])])
+    waiting = [PolicyResult(info=one, waits_for=(f"selection (--policy {one.id})",)) for one in selected]
+    waiting += [PolicyResult(info=one, waits_for=("evidence",)) for one in proven]
+    told = " ".join(text(replace(result, policies=(*result.policies, *waiting))).split())
+    assert (
+        "Not asked ABK202, ABK205 (selection (--policy)); ABK701, ABK702, ABK703, ABK704, ABK705 and 3 more (evidence); waits"
+        in told
+    )
 
 
 def test_many_causes_are_counted(build: Build, info: PolicyInfo, row: Finding) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from reporters import console, junit, native
+import jsonschema_rs
+
+from reporters import console, junit, native, sarif
 from scanner.model import Because, Failure, Severity, Verdict
 from tests.reporters import estate
 
@@ -26,7 +29,13 @@ FAILURE = Failure(
     because=(BECAUSE,),
 )
 INFO = estate.policy("605", Severity.HIGH, title="The newest backup worked")
-RESULT = estate.result_of([(INFO, [estate.finding(INFO, "web01", Verdict.FAIL, message="It failed.", failure=FAILURE)], [])])
+AGENT = estate.policy("301", Severity.HIGH, title="The agent is ready")
+RESULT = estate.result_of(
+    [
+        (AGENT, [], []),
+        (INFO, [estate.finding(INFO, "web01", Verdict.FAIL, message="It failed.", failure=FAILURE)], []),
+    ]
+)
 
 
 def test_the_native_result_holds_everything() -> None:
@@ -48,6 +57,28 @@ def test_the_native_result_holds_everything() -> None:
             }
         ],
     }
+
+
+def test_a_viewer_of_sarif_finds_what_explains_the_job() -> None:
+    [found] = json.loads(b"".join(sarif.render(RESULT)))["runs"][0]["results"]
+    [related] = found["relatedLocations"]
+    assert related["id"] == 1
+    assert related["message"]["text"] == "Because ABK301: The agent of web01 is silent."
+    assert related["logicalLocations"] == [{"name": "web01", "fullyQualifiedName": "/X/web01", "kind": "resource"}]
+    assert related["physicalLocation"]["artifactLocation"]["uri"] == AGENT.file
+    assert found["properties"]["failure"] == {
+        "code": "ErrorA",
+        "title": "VM agent unable to communicate",
+        "link": "https://example.com/#a",
+        "toldBy": "number",
+        "numbers": [400],
+    }
+
+
+def test_the_schema_takes_it() -> None:
+    schema = Path(__file__).parent / "schemas" / "sarif-2.1.0.json"
+    validator = jsonschema_rs.validator_for(json.loads(schema.read_bytes()))
+    validator.validate(json.loads(b"".join(sarif.render(RESULT))))
 
 
 def test_people_read_the_error_and_its_cause() -> None:
