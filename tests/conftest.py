@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from scanner import kql, packs
 from scanner.assertion import compile_expression, compile_template
 from scanner.attach import attach, index
 from scanner.evaluate import evaluate
@@ -20,6 +21,7 @@ from scanner.plan import Asked, make_plan
 from scanner.policy import Applies, Attach, Pack, Policy, Query, SeverityWhen
 from scanner.scan import Job
 from scanner.sources import Answer
+from tests.bench import Bench
 
 # How long an example takes says nothing about arguard, and differs between machines.
 settings.register_profile("arguard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -199,3 +201,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     for line in sorted(told):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The bundled pack, and an engine for it."""
+    folder = tmp_path_factory.mktemp("bench")
+    with kql.Engine({}, folder) as engine:
+        yield Bench(packs.load(packs.bundled())[0], engine, folder)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from scanner import kql, packs
-from scanner.cases import judge
-from scanner.model import Finding, Json, Severity, Verdict
-from scanner.policy import Case, Expectation, Pack
+from scanner.model import Json, Severity
+from tests.bench import Bench, Tables
 
 GROUP = "/subscriptions/s1/resourceGroups/RG"
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/Web01"
@@ -31,47 +26,24 @@ ENHANCED: Json = {
 }
 
 
-class Bench:
-    """One protected VM with one collection of restore points, under one policy of the pack."""
-
-    def __init__(self, pack: Pack, engine: kql.Engine, folder: Path) -> None:
-        self.pack, self.engine, self.folder = pack, engine, folder
-
-    def finding(self, policy: str, plan: Json, *, points: int = 1, locks: tuple[Json, ...] = ()) -> Finding:
-        source = {"source": {"id": VM}}
-        item = {"backupManagementType": "AzureIaasVM", "sourceResourceId": VM, "protectionState": "Protected"}
-        case = Case(
-            policy=policy,
-            name="",
-            file="",
-            line=1,
-            collected_at="2026-11-20T06:00:00Z",
-            tables={
-                "resources": ({"id": VM}, {"id": POINTS, "properties": source}),
-                "recoveryservicesresources": (
-                    {"id": f"{VAULT}/backupPolicies/p", "properties": {"backupManagementType": "AzureIaasVM", **plan}},
-                    {
-                        "id": f"{VAULT}/backupFabrics/Azure/protectionContainers/c/protectedItems/i",
-                        "properties": {**item, "policyId": f"{VAULT}/backupPolicies/p"},
-                    },
-                ),
-                "arm_restore_points": (
-                    {"id": POINTS, "properties": {**source, "restorePoints": [{"name": str(n)} for n in range(points)]}},
-                ),
-                "arm_locks": locks,
+def protected(plan: Json, *, points: int = 1, locks: tuple[Json, ...] = ()) -> Tables:
+    """One protected VM with one collection of restore points, under a backup policy."""
+    source = {"source": {"id": VM}}
+    item = {"backupManagementType": "AzureIaasVM", "sourceResourceId": VM, "protectionState": "Protected"}
+    return {
+        "resources": [{"id": VM}, {"id": POINTS, "properties": source}],
+        "recoveryservicesresources": [
+            {"id": f"{VAULT}/backupPolicies/p", "properties": {"backupManagementType": "AzureIaasVM", **plan}},
+            {
+                "id": f"{VAULT}/backupFabrics/Azure/protectionContainers/c/protectedItems/i",
+                "properties": {**item, "policyId": f"{VAULT}/backupPolicies/p"},
             },
-            expect=Expectation(rows={}),
-        )
-        (finding,) = judge(self.pack, case, self.engine, self.folder)[1]
-        assert finding.verdict is Verdict.FAIL, finding
-        return finding
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("engine")
-    with kql.Engine({}, folder) as engine:
-        yield Bench(packs.load(packs.bundled())[0], engine, folder)
+        ],
+        "arm_restore_points": [
+            {"id": POINTS, "properties": {**source, "restorePoints": [{"name": str(n)} for n in range(points)]}},
+        ],
+        "arm_locks": locks,
+    }
 
 
 @pytest.mark.parametrize(
@@ -86,19 +58,19 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     ],
 )
 def test_a_vm_at_its_limit_is_worse_than_one_close_to_it(bench: Bench, plan: Json, points: int, severity: Severity) -> None:
-    finding = bench.finding("ABK104", plan, points=points)
+    finding = bench.failure("ABK104", protected(plan, points=points))
     assert (finding.severity, finding.affects) == (severity, (VM.lower(),))
 
 
 def test_a_vm_at_its_limit_is_told_with_what_was_counted_and_what_counts(bench: Bench) -> None:
-    assert bench.finding("ABK104", STANDARD, points=18).message == (
+    assert bench.failure("ABK104", protected(STANDARD, points=18)).message == (
         "Web01 has restore points in 1 collections: [18]. Its backup policy p (V1) plans 2. Standard (V1): backups fail at 18"
         " (default), told from 2 before (default); Enhanced (V2): 3 more than planned (default)."
     )
 
 
 def test_a_policy_affects_the_vms_that_follow_it(bench: Bench) -> None:
-    finding = bench.finding("ABK105", {**STANDARD, "instantRpRetentionRangeInDays": 6})
+    finding = bench.failure("ABK105", protected({**STANDARD, "instantRpRetentionRangeInDays": 6}))
     assert (finding.severity, finding.affects) == (Severity.MEDIUM, (VM.lower(),))
     assert finding.message == (
         "p in vault v1 (V1) plans 6 restore points of each VM: 1 a day, kept for 6 days. Standard (V1) allows 1 a day (default)"
@@ -112,6 +84,6 @@ def test_a_locked_collection_has_its_lowest_lock_as_its_cause_and_affects_its_vm
         {"id": f"{scope}{tail}/{name}", "name": name, "properties": {"level": level}}
         for scope, name, level in ((GROUP, "Group", "CanNotDelete"), (POINTS, "Mine", "ReadOnly"))
     )
-    finding = bench.finding("ABK102", STANDARD, locks=locks)
+    finding = bench.failure("ABK102", protected(STANDARD, locks=locks))
     assert (finding.severity, finding.affects) == (Severity.HIGH, (VM.lower(),))
     assert finding.cause == f"{POINTS}{tail}/Mine".lower()
