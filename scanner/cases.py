@@ -58,7 +58,7 @@ def run_case(pack: Pack, case: Case, engine: kql.Engine, folder: Path) -> Iterat
 
 def judge(pack: Pack, case: Case, engine: kql.Engine, folder: Path) -> tuple[ScanResult, list[Finding]]:
     """Scan the rows of one case with its policy; the result and every verdict."""
-    source = _Given(case, engine, folder)
+    source = Given(case, engine, folder)
     options = Options(policies=(case.policy,), profile=case.profile, params=case.params, as_of="snapshot")
     info = ScanInfo(
         tool="arguard test",
@@ -122,7 +122,7 @@ def _is_named(finding: Finding, tail: str, subject: str) -> bool:
     return names and subject.lower() in {"", finding.subject}
 
 
-class _Given:
+class Given:
     """The rows of a case as a source: everything answered but what the case says did not."""
 
     kind = "case"
@@ -140,6 +140,7 @@ class _Given:
         self.scope = Scope(kind="proven", expected=tuple(sorted(named | silent)))
 
     def answer(self, query: Query, now: datetime) -> Answer:
+        """What a query makes of the rows; a gap where the engine cannot say."""
         tables = sorted(query.tables or ())
         gaps = [gap for table in tables for gap in self._gaps(table)]
         out = self._folder / "answer.ndjson"
@@ -154,6 +155,7 @@ class _Given:
         return self._answered(query.name, rows, gaps, query.digest)
 
     def side(self, table: str) -> Answer:
+        """The objects of a side table; a gap for each subscription that holds one without an id."""
         taken = [sorter_of(table)(row) for row in self._tables.get(table, [])]
         bad = {one.subscription for one in taken if not one.usable}
         gaps = [Gap(reason=Reason.BAD_ANSWER, table=table, subscription=name, text="a bad object") for name in sorted(bad)]

@@ -93,12 +93,6 @@ def in_order(rows: list[Json]) -> list[bytes]:
     return sorted(orjson.dumps(redact(row), option=orjson.OPT_SORT_KEYS) for row in rows)
 
 
-def as_javascript(row: dict[str, Any]) -> dict[str, Any]:
-    """JavaScript has one kind of number, and writes 12.0 as 12."""
-    whole = {name: int(value) for name, value in row.items() if isinstance(value, float) and value.is_integer()}
-    return row | whole
-
-
 @pytest.mark.parametrize(
     ("name", "page"),
     [("protected-vms", PAGE), ("protected-disks", PAGE), ("protected-extensions", PAGE), ("protected-items", "default")],
@@ -111,7 +105,7 @@ def test_it_gets_the_rows_that_arguard_gets(client: Client, ours: Path, name: st
     assert len(stored) > PAGE
     assert found["total"] == len(found["rows"]) == len(stored)
     assert found["pages"] == math.ceil(len(stored) / (PAGE if page == PAGE else 1000))
-    assert in_order(found["rows"]) == in_order([as_javascript(orjson.loads(line)) for line in stored])
+    assert in_order(found["rows"]) == in_order([orjson.loads(line) for line in stored])
 
 
 def test_it_is_refused_as_arguard_is(client: Client) -> None:
