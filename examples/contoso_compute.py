@@ -30,6 +30,7 @@ POWER = {
     "deallocated": "VM deallocated",
 }
 GIB = 1 << 30
+ASSESSED = "2026-11-19T21:00:00.0000000Z"
 
 
 def rows() -> Iterator[Row]:
@@ -109,7 +110,7 @@ def _assessment_row(vm: Machine, found: Assessment) -> Row:
         type="microsoft.compute/virtualmachines/patchassessmentresults",
         properties={
             "availablePatchCountByClassification": urgent | {"security": found.security, "other": 3},
-            "lastModifiedDateTime": spelling.hours_ago(found.hours),
+            "lastModifiedDateTime": ASSESSED,
             "osType": vm.os,
             "rebootPending": found.reboot,
             "status": found.status,

@@ -40,13 +40,12 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """What Azure Update Manager last found missing on a VM, some hours before the snapshot."""
+    """What Azure Update Manager found missing on a VM on the evening before."""
 
     critical: int = 0
     security: int = 0
     reboot: bool = False
     status: str = "Succeeded"
-    hours: int = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

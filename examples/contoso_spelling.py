@@ -6,11 +6,10 @@ Every choice is a digest of the seed and of what it is for, so it does not depen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from examples import arg_rows
-from examples.contoso_fleets import COLLECTED_AT, SEED, SUBSCRIPTIONS, TENANT
+from examples.contoso_fleets import SEED, SUBSCRIPTIONS, TENANT
 from examples.contoso_shapes import MISSING, Machine
 
 
@@ -27,12 +26,6 @@ def guid(what: str) -> str:
 def present(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values without those that the story calls missing."""
     return {key: value for key, value in values.items() if value != MISSING}
-
-
-def hours_ago(hours: int) -> str:
-    """A time so many hours before the snapshot, as Azure writes it."""
-    seen = datetime.fromisoformat(COLLECTED_AT) - timedelta(hours=hours)
-    return seen.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
 def subscription_id(sub: str) -> str:

@@ -68,7 +68,7 @@ def _waiting(result: ScanResult) -> Iterator[str]:
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for policy in result.policies:
         if not policy.asked:
-            groups[", ".join(policy.waits_for).replace(f"--policy {policy.info.id}", "--policy")].append(policy.info.id)
+            groups[", ".join(policy.waits_for).replace(f"(--policy {policy.info.id})", "by --policy")].append(policy.info.id)
     yield from (f"{some(ids)} ({what})" for what, ids in groups.items())
 
 

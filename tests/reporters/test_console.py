@@ -130,7 +130,7 @@ def test_policies_that_wait_for_the_same_stand_together(build: Build, info: Poli
     waiting += [PolicyResult(info=one, waits_for=("evidence",)) for one in proven]
     told = " ".join(text(replace(result, policies=(*result.policies, *waiting))).split())
     assert (
-        "Not asked ABK202, ABK205 (selection (--policy)); ABK701, ABK702, ABK703, ABK704, ABK705 and 3 more (evidence); waits"
+        "Not asked ABK202, ABK205 (selection by --policy); ABK701, ABK702, ABK703, ABK704, ABK705 and 3 more (evidence); waits"
         in told
     )
 

@@ -78,7 +78,7 @@ def test_a_viewer_of_sarif_finds_what_explains_the_job() -> None:
 def test_the_schema_takes_it() -> None:
     schema = Path(__file__).parent / "schemas" / "sarif-2.1.0.json"
     validator = jsonschema_rs.validator_for(json.loads(schema.read_bytes()))
-    validator.validate(json.loads(b"".join(sarif.render(RESULT))))
+    assert [error.message for error in validator.iter_errors(json.loads(b"".join(sarif.render(RESULT))))] == []
 
 
 def test_people_read_the_error_and_its_cause() -> None:
