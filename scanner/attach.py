@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 
 import orjson
 
@@ -53,10 +54,11 @@ def index(attach: Attach, answer: Answer) -> Side:
     stray: set[str] = set()
     for page in answer.pages():
         for item in map(view, page):
-            key = _side_key(attach, item)
-            if key is None or not leading_id(item):
+            keys = _side_keys(attach, item)
+            if not keys or not leading_id(item):
                 stray.add(subscription_of(leading_id(item)))
-            else:
+                continue
+            for key in keys:
                 items.setdefault(key, []).append(item)
     order = tuple(sorted(key[0] for key in items)) if attach.how == "covering" else ()
     return Side(attach=attach, answer=answer, items=items, order=order, stray=frozenset(stray))
@@ -70,28 +72,31 @@ def attach(page: Sequence[Row], asked: Asked, sides: Sequence[Side], now: dateti
         trouble = None
         unmatched = set()
         for side in sides:
-            name, key = side.attach.name, _wanted(side.attach, row)
+            name, keys = side.attach.name, _wanted(side.attach, row)
             try:
                 _expect_answer(side, row)
-                view[name] = _find(side, key, asked.params, now) if key else None
+                view[name] = _find(side, keys, asked.params, now) if keys else None
             except Undecided as undecided:
                 trouble = trouble or undecided
-            unmatched |= set() if key else {name}
+            unmatched |= set() if keys else {name}
         yield Joined(row=row, view=view, trouble=trouble, unmatched=frozenset(unmatched))
 
 
-def _wanted(spec: Attach, row: Row) -> tuple[str, ...] | None:
-    """What a row is matched on: its texts, or the ARM id that locks are to cover; None where it lacks one of them."""
-    columns = [spec.covering] if spec.how == "covering" else [column for _, column in spec.on]
-    key = _key(row, columns) or ("",)
-    return key if all(key) and (spec.how != "covering" or is_arm_id(key[0])) else None
+def _wanted(spec: Attach, row: Row) -> list[tuple[str, ...]]:
+    """What a row is matched on: its texts, or the ARM id that locks are to cover; nothing where it lacks one of them."""
+    keys = _keys(row, _row_columns(spec), lists=spec.how == "many")
+    usable = all(map(all, keys)) and (spec.how != "covering" or all(is_arm_id(key[0]) for key in keys))
+    return keys if usable else []
+
+
+def _row_columns(spec: Attach) -> list[str]:
+    return [spec.covering] if spec.how == "covering" else [column for _, column in spec.on]
 
 
 def _expect_answer(side: Side, row: Row) -> None:
     """Raise where the source is silent on the subscription of the row, or on one that the row is matched in."""
     spec = side.attach
-    columns = [spec.covering] if spec.how == "covering" else [column for _, column in spec.on]
-    matched = {subscription_of(value) for value in map(row.get, columns) if isinstance(value, str)} - {""}
+    matched = {subscription_of(text) for value in map(row.get, _row_columns(spec)) for text in _texts(value) or ()} - {""}
     for subscription in sorted({subscription_of(leading_id(row)), *matched}):
         if subscription not in side.answer.answered:
             gaps = [gap for gap in side.answer.gaps if gap.subscription in {"", subscription}]
@@ -101,12 +106,12 @@ def _expect_answer(side: Side, row: Row) -> None:
             raise Undecided(Reason.SIDE_DENIED, f"{spec.source} holds an object without what it is matched on")
 
 
-def _find(side: Side, key: tuple[str, ...], params: Mapping[str, Json], now: datetime) -> Json:
-    """The attached value: every match, or the only one; None where there is none."""
+def _find(side: Side, keys: Sequence[tuple[str, ...]], params: Mapping[str, Json], now: datetime) -> Json:
+    """The attached value: every match, each once, or the only one; None where there is none."""
     spec = side.attach
     if spec.how == "covering":
-        return _covering(side, key[0])
-    found = side.items.get(key, [])
+        return _covering(side, keys[0][0])
+    found = [*{id(item): item for key in keys for item in side.items.get(key, ())}.values()]
     if spec.how == "many":
         for item in found:
             _expect_fresh(spec, item, params, now)
@@ -134,14 +139,25 @@ def _covering(side: Side, scope: str) -> list[Json]:
     return _ordered(found)
 
 
-def _side_key(attach: Attach, item: Mapping[str, Json]) -> tuple[str, ...] | None:
-    return _key(item, ["scope"] if attach.how == "covering" else [column for column, _ in attach.on])
+def _side_keys(attach: Attach, item: Mapping[str, Json]) -> list[tuple[str, ...]]:
+    columns = ["scope"] if attach.how == "covering" else [column for column, _ in attach.on]
+    return _keys(item, columns, lists=attach.how == "many")
 
 
-def _key(item: Mapping[str, Json], columns: Iterable[str]) -> tuple[str, ...] | None:
-    values = [item.get(column) for column in columns]
-    texts = [canonical(value) for value in values if isinstance(value, str)]
-    return tuple(texts) if len(texts) == len(values) else None
+def _keys(item: Mapping[str, Json], columns: Iterable[str], *, lists: bool) -> list[tuple[str, ...]]:
+    """What an item is matched on: one text for each column, in every combination where columns may hold lists of texts.
+
+    Nothing where a column holds anything else, or an empty list.
+    """
+    found = [None if isinstance(value, list) and not lists else _texts(value) for value in map(item.get, columns)]
+    texts = [[canonical(text) for text in column] for column in found if column is not None]
+    return [*product(*texts)] if len(texts) == len(found) else []
+
+
+def _texts(value: Json) -> list[str] | None:
+    """The text, or the texts of a list; None for anything else."""
+    values = value if isinstance(value, list) else [value]
+    return values if all(isinstance(text, str) for text in values) else None
 
 
 def _expect_fresh(spec: Attach, item: Mapping[str, Json], params: Mapping[str, Json], now: datetime) -> None:

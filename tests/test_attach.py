@@ -96,11 +96,55 @@ def test_no_object_is_null_and_so_whatever_reads_it_is_missing() -> None:
     assert (finding.reason, finding.message) == (Reason.MISSING, "side is missing or null")
 
 
-@pytest.mark.parametrize("key", [None, 5, ["x"]])
+@pytest.mark.parametrize("key", [None, 5, "", [], ["x", 5], ["x", ""], [["x"]], {"x": "x"}])
 def test_a_row_with_nothing_to_match_on_finds_nothing(key: Json) -> None:
     policy = a_policy(assertion="length(side) == `0`", attach=(one_of("arm_vm_status", how="many", on=(("id", "vm"),)),))
     finding = judge(policy, a_row(vm=key), {"arm_vm_status": an_answer((), "arm_vm_status")})
     assert (finding.verdict, finding.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+SHARED = Attach(name="disks", source="disks", how="many", on=(("vms", "wanted"),), query=a_query("disks"))
+
+
+def disks_of(wanted: Json, *disks: Json) -> Json:
+    """The names of the disks that a row sees, by a column of each that may hold a list."""
+    policy = a_policy(assertion="length(disks) == `-1`", message="{disks}", attach=(SHARED,))
+    finding = judge(policy, a_row(wanted=wanted), {"disks": an_answer(disks, "disks")})
+    return [item["name"] for item in finding.evidence["disks"]] if finding.verdict is Verdict.FAIL else finding.reason
+
+
+def disk(name: str, vms: Json) -> dict[str, Json]:
+    return {"id": f"{RG}/disks/{name}", "name": name, "vms": vms}
+
+
+def test_a_list_on_either_side_matches_by_each_of_its_texts() -> None:
+    disks = (disk("a", [VM.upper(), vm("other")]), disk("b", vm("other")), disk("c", [vm("third")]))
+    assert disks_of(VM, *disks) == ["a"]
+    assert disks_of([vm("other")], *disks) == ["a", "b"]
+    assert disks_of([VM, vm("third")], *disks) == ["a", "c"]
+
+
+def test_what_matches_by_several_texts_is_there_once() -> None:
+    assert disks_of([VM, vm("other"), VM], disk("a", [VM, vm("other")])) == ["a"]
+
+
+@pytest.mark.parametrize("vms", [None, [], [VM, 5], {"x": VM}])
+def test_an_object_that_is_matched_on_something_else_could_be_any_rows(vms: Json) -> None:
+    assert disks_of(VM, disk("a", vms)) == Reason.SIDE_DENIED
+
+
+@pytest.mark.parametrize("how", ["one", "covering"])
+def test_only_many_takes_lists(how: str) -> None:
+    spec = COVER if how == "covering" else one_of("arm_vm_status", name="locks", on=(("id", "scope"),))
+    policy = a_policy(assertion="locks == `null`", attach=(spec,), optional=("locks",))
+    finding = judge(policy, a_row(scope=[VM]), {spec.source: an_answer((), spec.source)})
+    assert (finding.verdict, finding.reason) == (Verdict.UNKNOWN, Reason.MISSING)
+
+
+def test_every_subscription_that_a_list_names_must_have_answered() -> None:
+    policy = a_policy(assertion="length(disks) == `0`", attach=(SHARED,))
+    finding = judge(policy, a_row(wanted=[VM, vm("x").replace("s1", "s2")]), {"disks": an_answer((), "disks")})
+    assert finding.message == "disks did not answer for subscription s2"
 
 
 def test_where_the_side_source_did_not_answer_the_row_is_unknown_and_says_why() -> None:

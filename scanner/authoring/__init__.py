@@ -126,7 +126,7 @@ class AttachSpec(Authored):
     one: Given[Pairs] = None
     """Side column to row column; at most one object matches, null where there is none."""
     many: Given[Pairs] = None
-    """Side column to row column; a list of every object that matches."""
+    """Side column to row column; a list of every object that matches. A column may hold a list of texts: any one matches."""
     covering: Given[Column] = None
     """A row column with an ARM id; a list of every lock at, above or below it."""
     max_age: Given[MaxAgeSpec] = None
