@@ -108,7 +108,7 @@ def recovery_rows() -> Iterator[Row]:
             source = spelling.vm_reference(vm, f"item/{item.vault}")
             yield _item_row(vm.group, vm.name, item=item, source=source, failed=_backup_fails(vm))
             if not _at_rest(item):
-                yield _job_row(vm.group, vm.name, item=item, failed=_backup_fails(vm))
+                yield from _job_rows(vm.group, vm.name, item=item, failed=_backup_fails(vm))
     for sub, group, name, item in story.ORPHANS:
         yield _item_row(group, name, item=item, source=spelling.machine_id(sub, group, name=name), failed=False)
     for sub, group, name, vault, database in story.DATABASES:
@@ -156,6 +156,7 @@ def _item_row(group: str, name: str, *, item: Item, source: str, failed: bool) -
         "vaultId": vault_id(item.vault),
         "virtualMachineId": source,
         "workloadType": "VM",
+        **item.facts,
     }
     return _recovery_row(
         item.vault,
@@ -225,13 +226,18 @@ def _policy_row(vault: str, name: str, *, kind: str, details: Any) -> Row:
     )
 
 
-def _job_row(group: str, name: str, *, item: Item, failed: bool) -> Row:
+def _job_rows(group: str, name: str, *, item: Item, failed: bool) -> Iterator[Row]:
     """ARG keeps jobs for 14 days, so items whose backups rest have none."""
-    job = spelling.guid(f"job/{item.vault}/{group}/{name}")
+    for number, unlike in enumerate(item.jobs):
+        properties = spelling.present({**_last_night(group, name, item=item, failed=failed), **unlike})
+        yield _job_row(item.vault, spelling.guid(f"job/{item.vault}/{group}/{name}" + f"/{number}" * (number > 0)), properties)
+
+
+def _last_night(group: str, name: str, *, item: Item, failed: bool) -> Row:
     pending = item.state == "IRPending"
     start = _night(name, rested=False)
     snapshot = {"taskId": "Take Snapshot", "status": "Failed" if failed else "Completed"}
-    properties = {
+    return {
         "backupInstanceId": _item_id(group, name, vault=item.vault),
         "backupManagementType": "AzureIaasVM",
         "duration": "PT9.8782791S" if pending else "00:20:23.0896697",
@@ -245,9 +251,12 @@ def _job_row(group: str, name: str, *, item: Item, failed: bool) -> Row:
         "startTime": start,
         "status": "Failed" if failed else "Completed",
     }
+
+
+def _job_row(vault: str, job: str, properties: Row) -> Row:
     return _recovery_row(
-        item.vault,
-        id=f"{vault_id(item.vault)}/backupJobs/{job}".replace("/subscriptions/", "/Subscriptions/", 1),
+        vault,
+        id=f"{vault_id(vault)}/backupJobs/{job}".replace("/subscriptions/", "/Subscriptions/", 1),
         name=job,
         type="microsoft.recoveryservices/vaults/backupjobs",
         properties=properties,

@@ -50,12 +50,18 @@ class Assessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A protected item of kind AzureIaasVM in the vault `vault` (a key of `VAULTS`)."""
+    """A protected item of kind AzureIaasVM in the vault `vault` (a key of `VAULTS`).
+
+    `facts` replace values in its properties. `jobs` are its backup jobs, each by the values in which its properties differ from
+    those of last night's job.
+    """
 
     vault: str
     state: str | None = "Protected"
     current: str | None = "ProtectionConfigured"
     deferred_delete: bool | str | None = MISSING
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    jobs: tuple[Mapping[str, Any], ...] = ({},)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,25 +42,36 @@ CONFIDENTIAL = {
     "storageProfile.osDisk.managedDisk.securityProfile": {"securityEncryptionType": "VMGuestStateOnly"},
 }
 
+FRAIL = {"code": 400004, "title": "IaasVmHealthYellowAgent", "message": "constructed", "recommendations": []}
+NIGHT_BEFORE = {"startTime": "2026-11-19T01:07:09Z", "endTime": "2026-11-19T03:07:09Z"}
+RUNNING = {"status": "InProgress", "endTime": None}
+TAGGED = {"backup": "required"}
+
 EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     # Tills: the gateways in the shops.
     ("prod", "rg-tills", "till-gw-03"): {"extensions": _linux(AzureMonitorLinuxAgent="Creating")},
     ("prod", "rg-tills", "till-gw-05"): {"custom_data": "#cloud-config\npassword: CONTOSO-PLANTED-SECRET-1\n"},
-    ("prod", "rg-tills", "till-gw-07"): {"agent": DEAD},
+    ("prod", "rg-tills", "till-gw-07"): {"agent": DEAD, "items": (replace(_PROD, jobs=({}, NIGHT_BEFORE)),)},
     ("prod", "rg-tills", "till-gw-09"): {"agent": SHOUTING},
     ("prod", "rg-tills", "till-gw-12"): {"items": (replace(_PROD, state="Invalid", current=MISSING),)},
     # The web shop.
+    ("prod", "rg-web", "web-01"): {"tags": TAGGED},
     ("prod", "rg-web", "web-02"): {"id_name": "WEB-02"},
     ("prod", "rg-web", "web-03"): {"agent": DEAD},
     ("prod", "rg-web", "web-05"): {"extensions": _windows(VMSnapshot="Failed")},
     ("prod", "rg-web", "web-06"): {"disks": (Disk(gib=127), Disk(gib=256, unnamed=True))},
-    ("prod", "rg-web", "web-07"): {"assessment": Assessment(security=4, critical=1)},
+    ("prod", "rg-web", "web-07"): {
+        "assessment": Assessment(security=4, critical=1),
+        "items": (replace(_PROD, facts={"healthStatus": "ActionSuggested", "healthDetails": [FRAIL]}),),
+    },
     ("prod", "rg-web", "web-08"): {"power": "starting", "agent": None},
     ("prod", "rg-web-staging", "web-01"): {
         "agent": DEAD,
         "extensions": _windows(VMSnapshot="Failed"),
         "disks": (Disk(gib=127), Disk(gib=71680, ade=True)),
+        "tags": TAGGED,
     },
+    ("prod", "rg-web-staging", "web-02"): {"tags": TAGGED, "facts": {"timeCreated": MISSING}},
     # The ERP system and its two vaults.
     ("prod", "rg-erp", "erp-app-02"): {
         "extensions": _windows(AzureMonitorWindowsAgent="Failed"),
@@ -81,25 +92,34 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     },
     ("prod", "rg-warehouse", "wms-db-02"): {"items": (replace(_PROD, current=None),)},
     # Video archive.
-    ("prod", "rg-data", "lake-01"): {"disks": (Disk(gib=30), Disk(gib=32768))},
+    ("prod", "rg-data", "lake-01"): {
+        "disks": (Disk(gib=30), Disk(gib=32768)),
+        "items": (_PROD, Item(vault="rsv-legacy-weu", state="Invalid", current=MISSING)),
+    },
     ("prod", "rg-data", "lake-02"): {
         "disks": (Disk(gib=30), Disk(gib=40960), Disk(gib=65536)),
         "facts": {"extended.instanceView.osName": "coreos", "storageProfile.imageReference": COREOS},
     },
     ("prod", "rg-data", "lake-03"): {"disks": (Disk(gib=30), Disk(gib=16384), Disk(gib=71680))},
     # Payroll, encrypted with Azure Disk Encryption.
-    ("prod", "rg-hr", "hr-app-01"): {"disks": (Disk(gib=127, ade=True), Disk(gib=3072, ade=True))},
+    ("prod", "rg-hr", "hr-app-01"): {
+        "disks": (Disk(gib=127, ade=True), Disk(gib=3072, ade=True)),
+        "items": (replace(_PROD, facts={"lastBackupTime": "2026-11-16T01:07:09Z"}, jobs=({"status": "Cancelled"},)),),
+    },
     ("prod", "rg-hr", "hr-db-01"): {
         "disks": (Disk(gib=127, ade=True), Disk(gib=4096, ade=True), Disk(gib=6144, ade=True)),
     },
     # Print servers.
     ("prod", "rg-print", "prn-01"): {"power": "stopped", "agent": None},
-    ("prod", "rg-print", "prn-02"): {"agent": None},
+    ("prod", "rg-print", "prn-02"): {"agent": None, "items": (replace(_PROD, jobs=({"status": "Queued"},)),)},
     ("prod", "rg-print", "prn-03"): {
         "items": (replace(_PROD, state="BackupsSuspended"),),
         "disks": (Disk(gib=127, blob=True),),
     },
-    ("prod", "rg-print", "prn-04"): {"extensions": _windows(AzureMonitorWindowsAgent=MISSING)},
+    ("prod", "rg-print", "prn-04"): {
+        "extensions": _windows(AzureMonitorWindowsAgent=MISSING),
+        "items": (replace(_PROD, facts={"healthStatus": "Invalid"}),),
+    },
     # Databases.
     ("prod", "rg-sql", "sql-01"): {
         "settings": {
@@ -107,12 +127,14 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
                 "connectionString": "DefaultEndpointsProtocol=https;AccountName=contososql;"
                 "AccountKey=CONTOSO-PLANTED-SECRET-4;EndpointSuffix=core.windows.net"
             }
-        }
+        },
+        "items": (_PROD, Item(vault="rsv-legacy-weu")),
     },
     ("prod", "rg-sql", "sql-02"): {"agent": OLD},
     ("prod", "rg-sql", "sql-03"): {"agent": BROKEN},
     ("prod", "rg-sql", "sql-04"): {"items": (replace(_PROD, state="ProtectionError"),)},
     # Build machines, domain controllers, tests.
+    ("shared", "rg-devops", "build-01"): {"items": (replace(_SHARED, facts={"lastBackupTime": "2001-01-01T00:00:00Z"}),)},
     ("shared", "rg-devops", "build-02"): {
         "extensions": _linux(CustomScript="Failed"),
         "settings": {
@@ -137,7 +159,8 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "facts": {"osProfile.allowExtensionOperations": False},
     },
     ("shared", "rg-core", "file-01"): {
-        "disks": (Disk(gib=127), Disk(gib=MISSING), Disk(gib=8192, encryption="EncryptionAtRestWithCustomerKey"))
+        "disks": (Disk(gib=127), Disk(gib=MISSING), Disk(gib=8192, encryption="EncryptionAtRestWithCustomerKey")),
+        "items": (replace(_SHARED, jobs=({}, {**RUNNING, "startTime": "2026-11-18T20:00:00Z"})),),
     },
     ("shared", "rg-core", "wsus-01"): {
         "extensions": {"AzureMonitorWindowsAgent": GOOD},
@@ -159,7 +182,16 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "facts": {"provisioningState": "Updating"},
     },
     ("dr", "rg-dr-sql", "sql-02"): {"facts": CONFIDENTIAL},
-    ("dr", "rg-dr-core", "dc-03"): {"items": (replace(_DR, state=None, deferred_delete=False),)},
+    ("dr", "rg-dr-core", "dc-03"): {
+        "items": (
+            replace(
+                _DR,
+                state=None,
+                deferred_delete=False,
+                jobs=({}, {**RUNNING, "startTime": "2026-11-20T04:10:00Z"}, {**RUNNING, "startTime": "2026-11-20T05:30:00Z"}),
+            ),
+        )
+    },
     ("dr", "rg-dr-tills", "till-gw-04"): {
         "extensions": {"AzureMonitorLinuxAgent": GOOD},
         "items": (replace(_DR, state="IRPending", current=None, deferred_delete=None),),

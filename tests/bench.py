@@ -33,9 +33,9 @@ class Bench:
         """A policy by its id."""
         return next(one for one in self.pack.policies if one.id == name)
 
-    def failure(self, policy: str, tables: Tables) -> Finding:
-        """The one finding without a subject, which fails."""
+    def failure(self, policy: str, tables: Tables, subject: str = "") -> Finding:
+        """The one finding with this subject, which fails."""
         findings = judge(self.pack, a_case(policy, tables), self.engine, self.folder)[1]
-        (finding,) = (one for one in findings if not one.subject)
+        (finding,) = (one for one in findings if one.subject == subject)
         assert finding.verdict is Verdict.FAIL, finding
         return finding

@@ -32,6 +32,7 @@ ITEM = [
     "properties.sourceResourceId",
     "properties.virtualMachineId",
 ]
+JOB = ["properties.backupManagementType", "properties.operation", "properties.backupInstanceId"]
 LIVE_ITEM = [*ITEM, "properties.protectionState", "properties.currentProtectionState"]
 SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "ABK101": {
@@ -73,7 +74,13 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "microsoft.compute/disks": ["managedBy", "properties.encryptionSettingsCollection.enabled"],
         "microsoft.compute/virtualmachines": ["properties.storageProfile.dataDisks.*.managedDisk.id"],
     },
+    "ABK601": {"microsoft.compute/virtualmachines": ["tags"], "protecteditems": LIVE_ITEM},
     "ABK602": {"protecteditems": ITEM},
+    **{
+        policy: {"protecteditems": [*ITEM, "properties.policyId"], "backupjobs": JOB}
+        for policy in ("ABK603", "ABK604", "ABK605")
+    },
+    **{policy: {"protecteditems": [*LIVE_ITEM, "properties.policyId"], "backupjobs": JOB} for policy in ("ABK606", "ABK607")},
 }
 """Per policy and resource type (or its last segment): what `where` and join keys read, beside id, type, subscriptionId."""
 EXCLUSION = {"protecteditems": "properties.extendedProperties.diskExclusionProperties"}

@@ -43,14 +43,22 @@ def asked(bench: Bench, name: str) -> Query:
 
 
 def whole(row: Mapping[str, Json], columns: Mapping[str, str]) -> Row:
-    """A row with each column of the query and its type: Python takes true for 1."""
+    """A row with each column of the query and its type: Python takes true for 1. YAML knows no fractions here."""
     assert row.keys() <= columns.keys()
     values = {name: None if row.get(name) == "" else row.get(name) for name in columns}
+    values |= {name: float(value) for name, value in values.items() if columns[name] == "real" and isinstance(value, str)}
     return {name: (type(value).__name__, value) for name, value in values.items()}
 
 
 def in_order(rows: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
     return sorted(rows, key=lambda row: str(row["id"]))
+
+
+def test_every_query_of_the_pack_has_rows(bench: Bench) -> None:
+    queries = {
+        one.name for policy in bench.pack.policies for one in (policy.query, *(side.query for side in policy.attach)) if one
+    }
+    assert set(NAMES) == queries
 
 
 @pytest.mark.parametrize(("name", "entry"), [*entries()])

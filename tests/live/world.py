@@ -31,7 +31,7 @@ from scanner.emulator.server import Emulator, serve
 from scanner.sources.azure.calls import Caller
 from scanner.sources.azure.wire import Timing
 
-POPULATIONS = 9
+POPULATIONS = 10
 """Queries of the bundled pack that its policies need when none is selected."""
 DATE = {"Date": "Fri, 20 Nov 2026 06:00:00 GMT"}
 """The moment of the estates that the tests share."""
