@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from examples import arg_rows, contoso_arm, contoso_backup, contoso_compute, contoso_containers
+from examples import arg_rows, contoso_access, contoso_arm, contoso_backup, contoso_compute, contoso_containers
 from examples.arg_rows import Row
 from examples.contoso_fleets import COLLECTED_AT, LOCKS_REFUSED, SUBSCRIPTIONS
 
@@ -28,11 +28,17 @@ def files() -> dict[str, bytes]:
 
 
 def _tables() -> dict[str, list[Row]]:
-    resources = [*contoso_compute.rows(), *contoso_backup.vault_rows(), *contoso_backup.collection_rows()]
+    resources = [
+        *contoso_compute.rows(),
+        *contoso_backup.vault_rows(),
+        *contoso_backup.collection_rows(),
+        *contoso_access.vault_rows(),
+    ]
     tables: dict[str, Iterable[Row]] = {
         "arm_locks": contoso_arm.locks(),
         "arm_restore_points": contoso_backup.restore_points(),
         "arm_vm_status": contoso_arm.statuses(),
+        "authorizationresources": contoso_access.role_rows(),
         "patchassessmentresources": contoso_compute.assessments(),
         "recoveryservicesresources": contoso_backup.recovery_rows(),
         "resourcecontainers": contoso_containers.rows(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from examples import contoso_access
 from examples import contoso_spelling as spelling
 from examples import contoso_story as story
 from examples.contoso_fleets import KINDS
@@ -181,7 +182,9 @@ def _disk_row(sub: str, group: str, *, name: str, disk: Disk, vm: Machine | None
         "diskSizeGB": disk.gib,
         "diskState": _disk_state(vm),
         "encryption": {"type": disk.encryption},
-        "encryptionSettingsCollection": _ade(sub, name) if disk.ade else ({"enabled": False}, None, MISSING)[choice],
+        "encryptionSettingsCollection": _ade(sub, name, disk.key_vault or f"kv-contoso-{sub}")
+        if disk.ade
+        else ({"enabled": False}, None, MISSING)[choice],
         "provisioningState": "Succeeded",
         "timeCreated": "2024-03-11T08:15:00.316Z",
     }
@@ -192,7 +195,7 @@ def _disk_row(sub: str, group: str, *, name: str, disk: Disk, vm: Machine | None
         name=name,
         type="microsoft.compute/disks",
         managedBy=spelling.vm_reference(vm, f"disk/{name}") if vm else "",
-        sku=SKUS[choice % 2],
+        sku={"name": disk.sku} if disk.sku else SKUS[choice % 2],
         properties=spelling.present(properties),
     )
 
@@ -203,10 +206,9 @@ def _disk_state(vm: Machine | None) -> str:
     return "Reserved" if vm.power == "deallocated" else "Attached"
 
 
-def _ade(sub: str, name: str) -> Row:
-    vault = f"{spelling.group_id(sub, 'rg-security')}/providers/Microsoft.KeyVault/vaults/kv-contoso-{sub}"
-    secret = f"https://kv-contoso-{sub}.vault.azure.net/secrets/{spelling.guid(f'bek/{name}')}/1"
-    settings = [{"diskEncryptionKey": {"secretUrl": secret, "sourceVault": {"id": vault}}}]
+def _ade(sub: str, name: str, vault: str) -> Row:
+    secret = f"https://{vault}.vault.azure.net/secrets/{spelling.guid(f'bek/{name}')}/1"
+    settings = [{"diskEncryptionKey": {"secretUrl": secret, "sourceVault": {"id": contoso_access.vault_id(sub, vault)}}}]
     return {"enabled": True, "encryptionSettings": settings, "encryptionSettingsVersion": "1.1"}
 
 

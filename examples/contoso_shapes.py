@@ -18,7 +18,8 @@ GOOD = "Succeeded"
 class Disk:
     """A managed disk. `ade` is Azure Disk Encryption; `encryption` is the kind of server-side encryption.
 
-    `blob` makes it an unmanaged disk instead, which has no row; `unnamed` leaves its id out of the VM's model.
+    `sku` is its kind where that is not one of the usual, and `key_vault` the vault of its secret where that is not its
+    subscription's. `blob` makes it an unmanaged disk instead, which has no row; `unnamed` leaves its id out of the VM's model.
     """
 
     gib: int | str | None
@@ -26,6 +27,8 @@ class Disk:
     encryption: str = "EncryptionAtRestWithPlatformKey"
     blob: bool = False
     unnamed: bool = False
+    sku: str = ""
+    key_vault: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,10 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "items": (replace(_PROD, state="ProtectionPaused"),),
         "tags": {"app": "wms", "adminPassword": "CONTOSO-PLANTED-SECRET-6"},
     },
-    ("prod", "rg-warehouse", "wms-db-02"): {"items": (replace(_PROD, current=None),)},
+    ("prod", "rg-warehouse", "wms-db-02"): {
+        "items": (replace(_PROD, current=None),),
+        "disks": (Disk(gib=127), *(Disk(gib=64) for _ in range(33))),
+    },
     # Video archive.
     ("prod", "rg-data", "lake-01"): {
         "disks": (Disk(gib=30), Disk(gib=32768)),
@@ -107,7 +110,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "items": (replace(_PROD, facts={"lastBackupTime": "2026-11-16T01:07:09Z"}, jobs=({"status": "Cancelled"},)),),
     },
     ("prod", "rg-hr", "hr-db-01"): {
-        "disks": (Disk(gib=127, ade=True), Disk(gib=4096, ade=True), Disk(gib=6144, ade=True)),
+        "disks": tuple(Disk(gib=gib, ade=True, key_vault="kv-payroll-db") for gib in (127, 4096, 6144)),
     },
     # Print servers.
     ("prod", "rg-print", "prn-01"): {"power": "stopped", "agent": None},
@@ -130,7 +133,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         },
         "items": (_PROD, Item(vault="rsv-legacy-weu")),
     },
-    ("prod", "rg-sql", "sql-02"): {"agent": OLD},
+    ("prod", "rg-sql", "sql-02"): {"agent": OLD, "disks": (Disk(gib=127), Disk(gib=1024, sku="PremiumV2_LRS"))},
     ("prod", "rg-sql", "sql-03"): {"agent": BROKEN},
     ("prod", "rg-sql", "sql-04"): {"items": (replace(_PROD, state="ProtectionError"),)},
     # Build machines, domain controllers, tests.
@@ -173,7 +176,11 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
         "items": (replace(_SHARED, state="ProtectionStopped", current="ProtectionStopped", deferred_delete=True),),
     },
     # The disaster recovery site.
-    ("dr", "rg-dr-erp", "erp-app-01"): {"power": "deallocated", "agent": None},
+    ("dr", "rg-dr-erp", "erp-app-01"): {
+        "power": "deallocated",
+        "agent": None,
+        "disks": (Disk(gib=127), Disk(gib=512, sku="UltraSSD_LRS")),
+    },
     ("dr", "rg-dr-erp", "erp-app-02"): {"power": "deallocated", "agent": None},
     ("dr", "rg-dr-web", "web-02"): {"items": (replace(_DR, state=None, current="ConfiguringProtectionFailed"),)},
     ("dr", "rg-dr-web", "web-04"): {"listed": False},
@@ -183,6 +190,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     },
     ("dr", "rg-dr-sql", "sql-02"): {"facts": CONFIDENTIAL},
     ("dr", "rg-dr-core", "dc-03"): {
+        "disks": (Disk(gib=127), Disk(gib=64, sku="PremiumV3_LRS")),
         "items": (
             replace(
                 _DR,
@@ -190,7 +198,7 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
                 deferred_delete=False,
                 jobs=({}, {**RUNNING, "startTime": "2026-11-20T04:10:00Z"}, {**RUNNING, "startTime": "2026-11-20T05:30:00Z"}),
             ),
-        )
+        ),
     },
     ("dr", "rg-dr-tills", "till-gw-04"): {
         "extensions": {"AzureMonitorLinuxAgent": GOOD},
@@ -232,6 +240,8 @@ GROUPS = (
     ("shared", "rg-snap-erp-9-weu"),
     ("dr", "AzureBackupRG_northeurope_1"),
     ("dr", "rg-dr-restore"),
+    ("prod", "rg-security"),
+    ("shared", "rg-security"),
 )
 """Resource groups beside those of the VMs and vaults; some hold restore points, some only look like it."""
 EXTRA_COLLECTIONS = (
@@ -246,6 +256,25 @@ LOST_COLLECTIONS = (
     ("shared", "AzureBackupRG_westeurope_2", "AzureBackup_unnamed_35184372099007", ()),
 )
 """Restore point collections whose VM is gone, or that name none."""
+BACKUP_SERVICE = "b0507aa1-6f2e-4d0b-8a11-3e5b9d7c0b01"
+"""The object id that Backup Management Service has in Contoso's tenant."""
+OPERATORS = "b0507aa1-6f2e-4d0b-8a11-3e5b9d7c0b02"
+KEY_VAULTS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("prod", "kv-contoso-prod", ("Get", "List")),
+    ("prod", "kv-payroll-db", ("Get",)),
+    ("shared", "kv-contoso-shared", None),
+)
+"""Key vaults, and what their access policy lets the backup service do with secrets; None where they work by roles."""
+ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "00482a5a-887f-4fb3-b363-3b7fe8e74483": ("Key Vault Administrator", ("Microsoft.KeyVault/vaults/*",)),
+    "21090545-7ca7-4776-b22c-e363652d74d2": (
+        "Key Vault Reader",
+        ("Microsoft.KeyVault/vaults/*/read", "Microsoft.KeyVault/vaults/secrets/readMetadata/action"),
+    ),
+}
+"""Roles by id: name and data actions."""
+ASSIGNMENTS = (("shared", "kv-contoso-shared", "21090545-7ca7-4776-b22c-e363652d74d2"),)
+"""Role assignments of the backup service: subscription, key vault, role."""
 RESTORE_POINTS: Mapping[tuple[str, str], int | None] = {
     ("prod", "web-01"): 18,
     ("prod", "wms-app-01"): 16,

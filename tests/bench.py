@@ -35,7 +35,12 @@ class Bench:
 
     def failure(self, policy: str, tables: Tables, subject: str = "") -> Finding:
         """The one finding with this subject, which fails."""
+        finding = self.finding(policy, tables, subject)
+        assert finding.verdict is Verdict.FAIL, finding
+        return finding
+
+    def finding(self, policy: str, tables: Tables, subject: str = "") -> Finding:
+        """The one finding with this subject."""
         findings = judge(self.pack, a_case(policy, tables), self.engine, self.folder)[1]
         (finding,) = (one for one in findings if one.subject == subject)
-        assert finding.verdict is Verdict.FAIL, finding
         return finding

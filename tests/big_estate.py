@@ -194,7 +194,7 @@ def _compute(home: _Home, name: str, *, system: str, defect: str) -> Iterator[Ro
         publisher, version = KINDS[extension]
         properties: Row = {
             "autoUpgradeMinorVersion": True,
-            "provisioningState": "Failed" if defect == "ABK401" and extension == SNAPSHOT[system] else "Succeeded",
+            "provisioningState": "Failed" if defect == "ABK401" and extension == MONITOR[system] else "Succeeded",
             "publisher": publisher,
             "type": extension,
             "typeHandlerVersion": version,
@@ -211,7 +211,8 @@ def _compute(home: _Home, name: str, *, system: str, defect: str) -> Iterator[Ro
             "provisioningState": "Succeeded",
         }
         identity = f"{home.group}/providers/Microsoft.Compute/disks/{disk}"
-        yield _row(home.sub, identity, "microsoft.compute/disks", managedBy=machine, properties=properties)
+        sku = {"name": "Premium_LRS", "tier": "Premium"}
+        yield _row(home.sub, identity, "microsoft.compute/disks", managedBy=machine, sku=sku, properties=properties)
     collection = f"{home.restore_group}/providers/Microsoft.Compute/restorePointCollections/AzureBackup_{name}_1"
     properties = {"provisioningState": "Succeeded", "source": {"id": machine, "location": LOCATION}}
     yield _row(home.sub, collection, "microsoft.compute/restorepointcollections", properties=properties)

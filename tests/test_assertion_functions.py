@@ -172,8 +172,38 @@ def test_lists_are_equal_element_by_element() -> None:
     assert not same(["a", "c"], ["a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("texts", "wanted", "answer"),
+    [
+        (["get", "list"], ["get", "list"], True),
+        (["List", "GET", "set"], ["get", "LIST"], True),
+        (["get"], ["get", "list"], False),
+        (["getx", "list"], ["get", "list"], False),
+        ([], ["get"], False),
+        ([], [], True),
+    ],
+)
+def test_contains_all_finds_every_wanted_text_in_any_case(texts: list[str], wanted: list[str], answer: Json) -> None:
+    assert value("contains_all(t, w)", t=texts, w=wanted) is answer
+
+
+@pytest.mark.parametrize("odd", [None, "get", {"get": True}, ["get", None], ["get", 7], ["get", {"$redacted": "secret"}]])
+def test_contains_all_takes_lists_of_texts_only(odd: Json) -> None:
+    with pytest.raises(Undecided):
+        value("contains_all(t, w)", t=odd, w=["get"])
+    with pytest.raises(Undecided):
+        value("contains_all(t, w)", t=["get"], w=odd)
+
+
+@given(st.lists(st.sampled_from("abcd")), st.lists(st.sampled_from("abcd")))
+def test_contains_all_is_contains_for_each(texts: list[str], wanted: list[str]) -> None:
+    each = [value("contains(t, w)", t=texts, w=one) for one in wanted]
+    assert value("contains_all(t, w)", t=texts, w=wanted) is all(each)
+
+
 def test_our_own_functions_are_a_closed_list() -> None:
     assert set(PolicyFunctions.FUNCTION_TABLE) - set(Functions.FUNCTION_TABLE) == {
+        "contains_all",
         "contains_any",
         "like_any",
         "lower",

@@ -75,9 +75,11 @@ def test_whatever_a_job_says_it_gets_a_known_code_or_none(texts: Json, numbers: 
     assert found.code in {"", *(code.name for code in CODES)}
 
 
-def test_each_code_of_the_backup_pack_is_told_by_its_name_and_its_message() -> None:
+def test_each_code_of_the_backup_pack_is_told_by_its_name_and_its_messages_or_by_its_phase() -> None:
     [pack] = packs.load(packs.bundled())
-    assert len(pack.codes) == 13
+    assert len(pack.codes) == 26
     for code in pack.codes:
-        for text in (f"... {code.name}.", code.messages[0]):
+        if code.phase:
+            assert classify({"phases": [code.phase.upper()], "texts": [code.name]}, pack.codes, {}).code == code.name
+        for text in () if code.phase else (f"... {code.name}.", *code.messages):
             assert classify({"texts": [text]}, pack.codes, {}).link == code.link

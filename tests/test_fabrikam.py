@@ -165,6 +165,11 @@ def fail_an_extension(tables: World) -> None:
     row["properties"]["provisioningState"] = "Failed"
 
 
+def fail_the_backup_extension(tables: World) -> None:
+    row = find(tables, "resources", "/extensions", "/hist-05/extensions/VMSnapshot")
+    row["properties"]["provisioningState"] = "Failed"
+
+
 def grow_a_disk(tables: World) -> None:
     find(tables, "resources", "/disks", "/disks/files-01-data0")["properties"]["diskSizeGB"] = 70000
 
@@ -172,6 +177,10 @@ def grow_a_disk(tables: World) -> None:
 def back_up_the_scratch_disk(tables: World) -> None:
     row = find(tables, "recoveryservicesresources", "protecteditems", ";rg-app-render;render-02")
     row["properties"]["extendedProperties"] = None
+
+
+def use_a_fast_disk_with_a_standard_policy(tables: World) -> None:
+    find(tables, "resources", "/disks", "/disks/plm-app-03-data0")["sku"]["name"] = "PremiumV2_LRS"
 
 
 def pause_a_backup(tables: World) -> None:
@@ -202,8 +211,13 @@ DEFECTS: Mapping[str, tuple[Callable[[World], None], set[tuple[str, str]]]] = {
     "a lock on a collection": (lock_a_collection, {("ABK102", "azurebackup_dc-03_")}),
     "a dead agent": (kill_an_agent, {("ABK301", "crm-web-04")}),
     "a failed extension": (fail_an_extension, {("ABK401", "sap-app-02/extension:azuremonitorlinuxagent")}),
+    "a failed backup extension": (
+        fail_the_backup_extension,
+        {("ABK401", "hist-05/extension:vmsnapshot"), ("ABK403", "hist-05/extension:vmsnapshot")},
+    ),
     "a disk that is too large": (grow_a_disk, {("ABK501", "files-01-data0")}),
     "a large disk that is no longer left out": (back_up_the_scratch_disk, {("ABK501", "render-02-data0")}),
+    "a fast disk with a standard policy": (use_a_fast_disk_with_a_standard_policy, {("ABK504", "plm-app-03-data0")}),
     "a paused backup": (pause_a_backup, {("ABK602", "dc-02/vault:rg-backup-hub/rsv-fab-hub")}),
     "a forgotten backup": (forget_a_backup, {("ABK604", "portal-03/vault:rg-backup/rsv-fab-prod")}),
     "two failed backups in a row": (fail_two_backups, {("ABK605", "mes-po-07/vault:rg-backup/rsv-fab-plants")}),
@@ -231,3 +245,7 @@ def test_exactly_the_planted_defect_blocks(defect: str, tmp_path: Path) -> None:
     }
     assert len(causes) == 1
     assert [line for line in found.lines if line["kind"] == "gap"] == []
+
+
+def test_there_are_twelve_defects() -> None:
+    assert len(DEFECTS) == 12

@@ -63,16 +63,25 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
             *("ABK301", "ABK302", "ABK303", "ABK304", "ABK305", "ABK402", "ABK505"),
         )
     },
-    "ABK401": {"protecteditems": LIVE_ITEM},
-    "ABK501": {
-        "protecteditems": LIVE_ITEM,
-        "microsoft.compute/disks": ["managedBy"],
-        "microsoft.compute/virtualmachines": ["properties.storageProfile.dataDisks.*.managedDisk.id"],
+    **{policy: {"protecteditems": LIVE_ITEM} for policy in ("ABK401", "ABK403")},
+    **{
+        policy: {
+            "protecteditems": [*LIVE_ITEM, "properties.policyId"],
+            "microsoft.compute/disks": ["managedBy"],
+            "microsoft.compute/virtualmachines": ["properties.storageProfile.dataDisks.*.managedDisk.id"],
+        }
+        for policy in ("ABK501", "ABK503", "ABK504")
     },
     "ABK502": {
         "protecteditems": LIVE_ITEM,
         "microsoft.compute/disks": ["managedBy", "properties.encryptionSettingsCollection.enabled"],
         "microsoft.compute/virtualmachines": ["properties.storageProfile.dataDisks.*.managedDisk.id"],
+    },
+    "ABK511": {
+        "protecteditems": LIVE_ITEM,
+        "microsoft.compute/disks": ["managedBy", "properties.encryptionSettingsCollection"],
+        "microsoft.compute/virtualmachines": ["properties.storageProfile.osDisk.encryptionSettings"],
+        "microsoft.keyvault/vaults": ["properties.enableRbacAuthorization"],
     },
     "ABK601": {"microsoft.compute/virtualmachines": ["tags"], "protecteditems": LIVE_ITEM},
     "ABK602": {"protecteditems": ITEM},
@@ -84,7 +93,7 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """Per policy and resource type (or its last segment): what `where` and join keys read, beside id, type, subscriptionId."""
 EXCLUSION = {"protecteditems": "properties.extendedProperties.diskExclusionProperties"}
-APPLIES: Mapping[str, Mapping[str, str]] = {
+APPLIES: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
     "ABK201": {"microsoft.compute/virtualmachines": "properties.provisioningState"},
     **{
         policy: {
@@ -94,9 +103,14 @@ APPLIES: Mapping[str, Mapping[str, str]] = {
         }
         for policy in ("ABK204", "ABK205", "ABK301", "ABK302", "ABK303", "ABK304", "ABK402")
     },
-    "ABK501": EXCLUSION,
-    "ABK502": EXCLUSION,
+    **dict.fromkeys(("ABK501", "ABK502", "ABK503", "ABK504"), EXCLUSION),
+    "ABK403": {"microsoft.compute/virtualmachines/extensions": ("properties.publisher", "properties.type")},
 }
+ABSENT: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "ABK504": {"microsoft.compute/disks": ["properties.maxShares"]},
+    "ABK511": {"microsoft.keyvault/vaults": ["properties.accessPolicies.*.applicationId"]},
+}
+"""Per policy and type: what Azure leaves out where it has nothing to say."""
 TWINS = {"properties.protectionState": "properties.currentProtectionState"}
 """One fact that Azure records twice: "pass only if neither, where present, is bad". Taking it away means taking both away."""
 
@@ -180,21 +194,18 @@ def mutate(case: Case) -> Iterator[Mutant]:
         for number, row in enumerate(rows):
             exempt, applies = selectors(case.policy, table, row)
             for path in walk(row):
-                dotted = ".".join(map(str, path))
                 if any(covers(selector, path) for selector in exempt):
                     continue
                 for how, value in changes(at(row, path), is_field=isinstance(path[-1], str)):
                     gone = how in {"deleted", "nulled", "emptied"}
-                    changed = change(row, path, how, value)
-                    if gone and dotted in {*TWINS, *TWINS.values()}:
-                        for twin in {*TWINS, *TWINS.values()} - {dotted}:
-                            if present(changed, tuple(twin.split("."))):
-                                changed = change(changed, tuple(twin.split(".")), how, value)
+                    if gone and may_lack(case.policy, row, path):
+                        continue
+                    changed = change_both(row, path, how, value) if gone else change(row, path, how, value)
                     alone = table in SIDE_TABLES and path == ("id",) and not str(value).lower().startswith("/subscriptions/")
                     if alone and number:
                         continue  # one row of each case is enough: nobody can tell whose object it is, so nobody is judged
                     yield Mutant(
-                        label=f"{table}[{number}].{dotted}",
+                        label=f"{table}[{number}].{'.'.join(map(str, path))}",
                         how=how,
                         tables={**case.tables, table: (*rows[:number], changed, *rows[number + 1 :])},
                         may_not_apply=not gone and any(covers(one, path) for one in applies),
@@ -208,8 +219,14 @@ def selectors(policy: str, table: str, row: Mapping[str, Json]) -> tuple[list[st
     kind = str(row.get("type", "")).lower()
     paths = SELECTORS[policy].get(kind) or SELECTORS[policy].get(kind.rpartition("/")[2]) or []
     mine = APPLIES.get(policy, {})
-    applies = mine.get(kind) or mine.get(kind.rpartition("/")[2])
-    return ["id", "type", "subscriptionId", *paths], [applies] if applies else []
+    applies = mine.get(kind) or mine.get(kind.rpartition("/")[2]) or ()
+    return ["id", "type", "subscriptionId", *paths], [applies] if isinstance(applies, str) else [*applies]
+
+
+def may_lack(policy: str, row: Mapping[str, Json], path: Path_) -> bool:
+    """Whether Azure leaves this out where it has nothing to say: its absence is a fact, which the policy's page states."""
+    paths = ABSENT.get(policy, {}).get(str(row.get("type", "")).lower(), ())
+    return any(len(path) == len(one.split(".")) and covers(one, path) for one in paths)
 
 
 def covers(selector: str, path: Path_) -> bool:
@@ -266,6 +283,15 @@ def change(row: Json, path: Path_, how: str, value: Json) -> Json:
         del holder[path[-1]]
     else:
         holder[path[-1]] = value
+    return changed
+
+
+def change_both(row: Json, path: Path_, how: str, value: Json) -> Json:
+    """The same for a fact that Azure records twice: both records change."""
+    changed, names = change(row, path, how, value), {*TWINS, *TWINS.values()}
+    for twin in names - {".".join(map(str, path))} if ".".join(map(str, path)) in names else ():
+        if present(changed, tuple(twin.split("."))):
+            changed = change(changed, tuple(twin.split(".")), how, value)
     return changed
 
 

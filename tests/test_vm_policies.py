@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner.model import Json, Severity
+from scanner.model import Json, Severity, Verdict
 from tests.bench import Bench, Tables
 
 GROUP = "/subscriptions/s1/resourceGroups/RG"
@@ -154,3 +154,28 @@ def test_a_system_that_is_not_supported_is_judged_where_no_backup_item_was_seen(
     view: dict[str, Json] = {"power_state": "PowerState/running", "image_kind": "marketplace"}
     assert applies.when.truth({**view, "items": []}) is True
     assert applies.when.truth({**view, "items": [{"snapshots": "crash"}]}) is False
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "severity"),
+    [
+        ("Failed", "ProvisioningState/succeeded", Severity.HIGH),
+        ("Canceled", "ProvisioningState/succeeded", Severity.HIGH),
+        ("Succeeded", "ProvisioningState/failed/1", Severity.MEDIUM),
+    ],
+)
+def test_a_backup_extension_that_azure_still_calls_succeeded_is_milder(
+    bench: Bench, state: str, code: str, severity: Severity
+) -> None:
+    found = {"publisher": "Microsoft.Azure.RecoveryServices", "type": "VMSnapshot", "provisioningState": state}
+    listed = {"resources": [{"id": f"{VM}/extensions/VMSnapshot", "properties": found}]}
+    view = status(extensions=[reported("VMSnapshot", code)])
+    finding = bench.failure("ABK403", protected(RUNNING, {**listed, **view}), subject="extension:vmsnapshot")
+    assert (finding.severity, finding.cause) == (severity, f"{VM}/extensions/VMSnapshot".lower())
+
+
+def test_an_undecided_backup_extension_weighs_as_much_as_what_azure_says_of_it(bench: Bench) -> None:
+    found = {"publisher": "Microsoft.Azure.RecoveryServices", "type": "VMSnapshot", "provisioningState": "Succeeded"}
+    listed = {"resources": [{"id": f"{VM}/extensions/VMSnapshot", "properties": found}]}
+    finding = bench.finding("ABK403", protected(RUNNING, {**listed, **status(extensions=[])}), subject="extension:vmsnapshot")
+    assert (finding.verdict, finding.severity) == (Verdict.UNKNOWN, Severity.MEDIUM)

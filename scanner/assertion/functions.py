@@ -82,6 +82,11 @@ class PolicyFunctions(Functions):
             raise NotComparable("contains_any() looks for an empty word")
         return any(word.lower() in text.lower() for word in words)
 
+    @signature({"types": ["array-string"]}, {"types": ["array-string"]})
+    def _func_contains_all(self, texts: list[str], wanted: list[str]) -> bool:
+        """Whether a list holds every wanted text, in any case; they may be a parameter, which no filter could read."""
+        return {text.lower() for text in wanted} <= {text.lower() for text in texts}
+
     @signature({"types": ["array"]}, {"types": ["expref"]}, {"types": ["string"]})
     def _func_matching(self, elements: list[Json], key: Any, wanted: str) -> list[Json]:
         """The elements whose key is the wanted text, in any case; `wanted` may be a parameter, which no filter could read.

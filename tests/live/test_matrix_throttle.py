@@ -57,7 +57,7 @@ def test_without_a_fault_everything_is_green_at_the_first_attempt(stage: Stage) 
     run = stage.scan()
     expect_green(run)
     assert {line["attempts"] for line in run.of("trace")} == {1}
-    assert len(run.passes()) == 136
+    assert len(run.passes()) == 160
 
 
 def test_row_1_a_429_with_retry_after_is_waited_for(stage: Stage) -> None:
