@@ -10,11 +10,20 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from examples import arg_rows, contoso_access, contoso_arm, contoso_backup, contoso_compute, contoso_containers
+from examples import (
+    arg_rows,
+    contoso_access,
+    contoso_arm,
+    contoso_backup,
+    contoso_compute,
+    contoso_containers,
+    contoso_evidence,
+)
 from examples.arg_rows import Row
 from examples.contoso_fleets import COLLECTED_AT, LOCKS_REFUSED, SUBSCRIPTIONS
 
 HERE = Path(__file__).parent / "contoso"
+EVIDENCE = HERE.parent / "contoso-evidence"
 
 
 def files() -> dict[str, bytes]:
@@ -39,6 +48,7 @@ def _tables() -> dict[str, list[Row]]:
         "arm_restore_points": contoso_backup.restore_points(),
         "arm_vm_status": contoso_arm.statuses(),
         "authorizationresources": contoso_access.role_rows(),
+        "guestconfigurationresources": contoso_access.assignment_rows(),
         "patchassessmentresources": contoso_compute.assessments(),
         "recoveryservicesresources": contoso_backup.recovery_rows(),
         "resourcecontainers": contoso_containers.rows(),
@@ -64,3 +74,5 @@ def _entry(name: str, rows: list[Row], *, content: bytes) -> Row:
 
 if __name__ == "__main__":
     arg_rows.write(files(), Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    if len(sys.argv) == 1:
+        arg_rows.write(contoso_evidence.files(), EVIDENCE)

@@ -18,6 +18,30 @@ def vault_id(sub: str, vault: str) -> str:
     return f"{spelling.group_id(sub, GROUP)}/providers/Microsoft.KeyVault/vaults/{vault}"
 
 
+def assignment_rows() -> Iterator[Row]:
+    """The table `guestconfigurationresources`: which services Azure Machine Configuration found running."""
+    for sub, group, machine, services, status in story.AUDITED_SERVICES:
+        target = spelling.machine_id(sub, group, name=machine)
+        yield spelling.arg_row(
+            sub,
+            group,
+            id=f"{target}/providers/Microsoft.GuestConfiguration/guestConfigurationAssignments/WindowsServiceStatus",
+            name="WindowsServiceStatus",
+            type="microsoft.guestconfiguration/guestconfigurationassignments",
+            properties={
+                "complianceStatus": status,
+                "guestConfiguration": {
+                    "configurationParameter": [
+                        {"name": "[WindowsServiceStatus]WindowsServiceStatus1;ServiceName", "value": ";".join(services)}
+                    ],
+                    "name": "WindowsServiceStatus",
+                },
+                "lastComplianceStatusChecked": "2026-11-20T03:12:00Z",
+                "targetResourceId": target,
+            },
+        )
+
+
 def vault_rows() -> Iterator[Row]:
     """The key vaults, as the table `resources` lists them."""
     for sub, vault, secrets in story.KEY_VAULTS:

@@ -206,6 +206,32 @@ EXCEPTIONS: Mapping[tuple[str, str, str], Mapping[str, Any]] = {
     },
 }
 
+INSIDE: Mapping[tuple[str, str, str], Mapping[str, tuple[str, Any, str]]] = {
+    ("prod", "rg-web", "web-03"): {"win_agent_service": ("fail", "Stopped", "WindowsAzureGuestAgent is Stopped")},
+    ("prod", "rg-print", "prn-01"): {"win_dotnet_release": ("fail", 0, ".NET Framework is older than 4.5")},
+    ("prod", "rg-print", "prn-02"): {"win_complus": ("fail", "Stopped Disabled", "COMSysApp is disabled")},
+    ("prod", "rg-sql", "sql-02"): {"win_msdtc_account": ("fail", "Running Auto LocalSystem", "MSDTC runs as LocalSystem")},
+    ("prod", "rg-sql", "sql-03"): {"win_vss_writers": ("fail", ["SqlServerWriter: 8"], "failed: SqlServerWriter")},
+    ("prod", "rg-web", "web-05"): {"win_av_exclusions": ("fail", "3 crashes", "IaaSBcdrExtension.exe crashed 3 times")},
+    ("prod", "rg-hr", "hr-app-01"): {"win_applocker": ("fail", "denied", "AppLocker denies IaaSBcdrExtension.exe")},
+    ("prod", "rg-tills", "till-gw-07"): {
+        "net_wireserver": ("fail", ["80 open", "443 closed", "32526 closed"], "168.63.129.16 does not answer on 32526")
+    },
+    ("shared", "rg-devops", "build-03"): {"net_dhcp": ("fail", "eth0 static", "the address of eth0 is permanent")},
+    ("shared", "rg-devops", "build-04"): {"lin_agent_autorestart": ("fail", "no", "systemd does not restart walinuxagent")},
+    ("prod", "rg-tills", "till-gw-05"): {"lin_waagent_conf": ("fail", "Extensions.Enabled=n", "extensions are disabled")},
+    ("prod", "rg-data", "lake-02"): {"lin_python": ("fail", "2.4.3", "the agent needs Python 2.6 or newer")},
+    ("prod", "rg-erp", "erp-app-01"): {"win_vcredist": ("fail", "MSVCP140.dll", "MSVCP140.dll is missing")},
+    ("prod", "rg-erp", "erp-app-03"): {"win_vss_writers": ("unknown", "unknown", "a writer waits: a backup may be running")},
+}
+"""What the probes saw inside machines that are not as they should be: per check status, value and detail."""
+OLD_EVIDENCE = {("dr", "rg-dr-web", "web-04"), ("dr", "rg-dr-tills", "till-gw-02")}
+"""Machines whose document is from three days before."""
+WITHOUT_EVIDENCE = {("prod", "rg-print", "prn-04")}
+"""Machines on which nobody ran a probe."""
+AUDITED_SERVICES = (("prod", "rg-print", "prn-04", ("WindowsAzureGuestAgent", "COMSysApp"), "Compliant"),)
+"""What Azure Machine Configuration found of services: subscription, group, VM, services, status."""
+
 ORPHANS = (
     ("prod", "rg-oldshop", "shop-legacy-01", Item(vault="rsv-legacy-weu", state="ProtectionStopped", current=None)),
     (

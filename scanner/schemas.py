@@ -11,10 +11,12 @@ from pydantic.json_schema import GenerateJsonSchema
 from scanner.authoring import PackFile, PolicyFile
 from scanner.authoring.cases import CasesFile
 from scanner.authoring.coverage import CoverageFile
+from scanner.authoring.evidence import EvidenceFile
 
 _MODELS: dict[str, tuple[type[BaseModel], str]] = {
     "cases": (CasesFile, "arguard cases"),
     "coverage": (CoverageFile, "arguard coverage map"),
+    "evidence": (EvidenceFile, "arguard evidence document"),
     "pack": (PackFile, "arguard pack"),
     "policy": (PolicyFile, "arguard policy"),
 }

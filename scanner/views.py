@@ -86,7 +86,8 @@ def _restore_points(item: Json) -> View:
 
 
 def _evidence(item: Json) -> View:
-    return {"id": item.get("id"), "collected_at": item.get("collected_at"), "checks": _object(item, "checks")}
+    told = {name: item.get(name) for name in ("id", "collected_at", "tool", "origin", "digest")}
+    return {**told, "checks": _object(item, "checks")}
 
 
 VIEWS: Mapping[str, Callable[[Json], View]] = {

@@ -34,7 +34,7 @@ def truth(profile: str, policy: str) -> Row:
 
 def notable() -> set[tuple[str, ...]]:
     """Every verdict but pass and not_applicable that the truth lists by name, under any profile, each behind its policy."""
-    profiles = (TRUTH["current"], TRUTH["article"], TRUTH["selected"])
+    profiles = (TRUTH["current"], TRUTH["article"], TRUTH["selected"], TRUTH["evidence"])
     return {(policy, *entry) for told in profiles for policy, one in told.items() for entry in one["is"]}
 
 

@@ -195,9 +195,9 @@ def test_1_beats_3() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--policy", "ABK999"], ["--policy ABK999", "there are: ABK101, "]),
+        (["--policy", "ZZZ999"], ["--policy ZZZ999", "there are: ABK101, "]),
         (["--policy", "disk-to-large"], ["did you mean disk-too-large"]),
-        (["--policy", "ABK999", "--profile", "artcle"], ["ABK999", "artcle", "did you mean article"]),
+        (["--policy", "ZZZ999", "--profile", "artcle"], ["ZZZ999", "artcle", "did you mean article"]),
         (["--param", "max_disk_gib"], ["--param max_disk_gib", "NAME=VALUE"]),
         (["--param", "max_disk_gib=1", "--param", "max_disk_gib=2"], ["--param max_disk_gib: given 2 times"]),
         (["--param", "max_disk=1"], ["max_disk", "did you mean max_disk_gib"]),
@@ -525,7 +525,7 @@ def test_a_case_that_fails_says_where_and_how(tmp_path: Path, capfd: pytest.Capt
     assert "not expected: fail for" in printed
     assert "UNTESTED  ABK602" in printed
     assert "1 fail, 1 untested" in printed
-    assert main(["test", "--policy", "ABK999", str(pack)]) == 2
+    assert main(["test", "--policy", "ZZZ999", str(pack)]) == 2
     assert "there are: ABK101" in capfd.readouterr().err
 
 
@@ -539,7 +539,7 @@ def test_schema_prints_one_schema_or_all(capfd: pytest.CaptureFixture[str]) -> N
     assert main(["schema", "policy"]) == 0
     assert "properties" in json.loads(capfd.readouterr().out)
     assert main(["schema"]) == 0
-    assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "coverage", "snapshot"}
+    assert set(json.loads(capfd.readouterr().out)) == {"policy", "pack", "cases", "coverage", "evidence", "snapshot"}
 
 
 def test_the_demo_works_whatever_it_finds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

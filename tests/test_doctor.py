@@ -92,7 +92,7 @@ def test_rights_are_partial(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     (told,) = failures(lines)
     assert code == 1
     assert told.startswith("rights: Microsoft.Compute/disks/read is not granted in 1 subscription, contoso-prod")
-    assert "ABK501, ABK502 cannot be decided there" in told
+    assert "ABK501, ABK502, ABK503, ABK504 cannot be decided there" in told
     assert f"--role Reader --scope /subscriptions/{PROD}" in told
     assert READER in told
 

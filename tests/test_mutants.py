@@ -61,6 +61,7 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
         for policy in (
             *("ABK103", "ABK201", "ABK202", "ABK203", "ABK204", "ABK205"),
             *("ABK301", "ABK302", "ABK303", "ABK304", "ABK305", "ABK402", "ABK505"),
+            *(f"ABK{number}" for number in range(704, 715)),
         )
     },
     **{policy: {"protecteditems": LIVE_ITEM} for policy in ("ABK401", "ABK403")},
@@ -83,6 +84,18 @@ SELECTORS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "microsoft.compute/virtualmachines": ["properties.storageProfile.osDisk.encryptionSettings"],
         "microsoft.keyvault/vaults": ["properties.enableRbacAuthorization"],
     },
+    **{
+        policy: {
+            "protecteditems": [*LIVE_ITEM, "properties.policyId"],
+            "microsoft.guestconfiguration/guestconfigurationassignments": [
+                "properties.targetResourceId",
+                "properties.guestConfiguration.name",
+                "properties.lastComplianceStatusChecked",
+            ],
+        }
+        for policy in ("ABK701", "ABK703")
+    },
+    "ABK702": {"protecteditems": [*LIVE_ITEM, "properties.policyId"]},
     "ABK601": {"microsoft.compute/virtualmachines": ["tags"], "protecteditems": LIVE_ITEM},
     "ABK602": {"protecteditems": ITEM},
     **{
@@ -101,9 +114,16 @@ APPLIES: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
             "microsoft.compute/virtualmachines/patchassessmentresults": "properties.lastModifiedDateTime",
             "microsoft.recoveryservices/vaults/backuppolicies": "properties.snapshotConsistencyType",
         }
-        for policy in ("ABK204", "ABK205", "ABK301", "ABK302", "ABK303", "ABK304", "ABK402")
+        for policy in ("ABK204", "ABK205", "ABK301", "ABK302", "ABK303", "ABK304", "ABK402", "ABK714")
     },
     **dict.fromkeys(("ABK501", "ABK502", "ABK503", "ABK504"), EXCLUSION),
+    **{
+        f"ABK{number}": {
+            "microsoft.compute/virtualmachines": "properties.storageProfile.osDisk.osType",
+            "microsoft.recoveryservices/vaults/backuppolicies": "properties.snapshotConsistencyType",
+        }
+        for number in range(701, 714)
+    },
     "ABK403": {"microsoft.compute/virtualmachines/extensions": ("properties.publisher", "properties.type")},
 }
 ABSENT: Mapping[str, Mapping[str, Sequence[str]]] = {

@@ -96,6 +96,13 @@ def test_the_policies_that_are_off_say_the_hand_written_things_when_selected(tmp
     check([json.loads(line) for line in (tmp_path / "r").read_bytes().splitlines()], TRUTH["selected"])
 
 
+def test_evidence_from_inside_the_machines_says_the_hand_written_things(tmp_path: Path) -> None:
+    selected = [part for policy in TRUTH["evidence"] for part in ("--policy", policy)]
+    selected += ["--evidence", str(CONTOSO.parent / "contoso-evidence"), "-o", f"native={tmp_path / 'r'}"]
+    main(["scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot", "-q", *selected])
+    check([json.loads(line) for line in (tmp_path / "r").read_bytes().splitlines()], TRUTH["evidence"])
+
+
 def test_the_oracle_agrees_row_for_row(profile: str, lines: list[dict[str, Any]]) -> None:
     def bare(found: Row) -> Row:
         """Without what only some verdicts carry: a cause, and the severity of what is no violation."""

@@ -60,6 +60,22 @@ AtLeast: TypeAlias = Annotated[str, _text(r"^>=[0-9]+(\.[0-9]+){0,2}$", "must be
 Line: TypeAlias = Annotated[str, _text(r"^\S(.*\S)?$", "must be one line of text, without blanks around it", 1000)]
 LineOrNone: TypeAlias = Annotated[str, _text(r"^(\S(.*\S)?)?$", "must be one line of text, or empty", 1000)]
 Text: TypeAlias = Annotated[str, _text(r"\S", "must not be empty", 65536)]
+VmId: TypeAlias = Annotated[
+    str,
+    _text(
+        r"^/[Ss]ubscriptions/[^/]+/[Rr]esource[Gg]roups/[^/]+/providers/[^/]+/[^/]+(/[^/]+/[^/]+)?/[^/]+$",
+        "must be the resource id of a VM: /subscriptions/.../virtualMachines/NAME",
+        1024,
+    ),
+]
+Moment: TypeAlias = Annotated[
+    str,
+    _text(
+        r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        "must be an RFC 3339 time with a zone, such as 2026-11-20T05:40:12Z",
+        40,
+    ),
+]
 SeverityWord: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
 Spans: TypeAlias = Literal["subscription", "scope"]
 ParameterType: TypeAlias = Literal["string", "integer", "boolean", "string_list", "string_map"]

@@ -28,6 +28,13 @@ _policy = option(
     "--policy", "policies", metavar="ID", multiple=True, group=SCOPE, help="Only this policy, by id or name. Repeatable."
 )
 _snapshot = option("--snapshot", type=_FOLDER, metavar="FOLDER", required=True, group=SCOPE, help="The snapshot to judge.")
+_evidence = option(
+    "--evidence",
+    type=_FOLDER,
+    metavar="FOLDER",
+    group=JUDGE,
+    help="Documents that probes wrote inside the machines; the policies that need them are asked then.",
+)
 _quiet = option("-q", "--quiet", is_flag=True, group=OUTPUT, help="No console report and no notes.")
 _verbose = option("-v", "--verbose", count=True, group=OUTPUT, help="Say what is done; twice for more.")
 _log_file = option("--log-file", type=_FILE, metavar="FILE", group=OUTPUT, help="Append the whole log to this file.")
@@ -109,6 +116,7 @@ def arguard() -> None:
     group=JUDGE,
     help="A query that takes longer is a gap. Default: 120.",
 )
+@_evidence
 @_output
 @_quiet
 @_verbose
@@ -201,12 +209,13 @@ def test_command(packs: tuple[Path, ...], policies: tuple[str, ...]) -> int:
 @arguard.command(cls=Command, short_help="Prove that a result follows from a snapshot.")
 @click.argument("result", type=_FILE)
 @_snapshot
+@_evidence
 @_pack
-def verify(result: Path, snapshot: Path, packs: tuple[Path, ...]) -> int:
+def verify(result: Path, snapshot: Path, evidence: Path | None, packs: tuple[Path, ...]) -> int:
     """Evaluate the snapshot again, and compare with RESULT (from -o native=FILE) byte for byte."""
     from scanner.cli.verify import run  # noqa: PLC0415 - keeps --help fast
 
-    return run(result, snapshot, packs)
+    return run(result, snapshot, packs, evidence)
 
 
 @arguard.command("list", cls=Command)
@@ -219,7 +228,7 @@ def list_command(packs: tuple[Path, ...]) -> int:
 
 
 @arguard.command(short_help="Print the JSON Schema of a file format.")
-@click.argument("name", type=click.Choice(["policy", "pack", "cases", "coverage", "snapshot"]), required=False)
+@click.argument("name", type=click.Choice(["policy", "pack", "cases", "coverage", "evidence", "snapshot"]), required=False)
 def schema(name: str | None) -> int:
     """Print the JSON Schema of a file format, or all of them in one object."""
     from scanner.cli.schema import run  # noqa: PLC0415 - keeps --help fast

@@ -154,7 +154,7 @@ def gather(request: Request, loaded: Sequence[Pack], spool: Path, *, now: dateti
     Azure is in the snapshot.
     """
     assert request.azure is not None
-    order = order_of(loaded, request.options, request.azure)
+    order = order_of(loaded, request.options, request.azure, frozenset({"evidence"}) if request.evidence else frozenset())
     display = Display(sys.stderr, quiet=request.quiet, verbose=request.verbose)
     trace: list[Trace] = []
     stop = Event()
@@ -171,9 +171,12 @@ def gather(request: Request, loaded: Sequence[Pack], spool: Path, *, now: dateti
     return Gathered(snapshot=snapshot, identity=line.sign_in.identity, trace=tuple(trace), stopped=collected.stopped, kept=kept)
 
 
-def order_of(loaded: Sequence[Pack], options: Options, azure: Azure) -> Order:
-    """What the policies need of Azure. Raises UsageError for policies and parameters that do not exist."""
-    plan = make_plan(loaded, options)
+def order_of(loaded: Sequence[Pack], options: Options, azure: Azure, offers: frozenset[str] = frozenset()) -> Order:
+    """What the policies need of Azure, with what they are offered besides.
+
+    Raises UsageError for policies and parameters that do not exist.
+    """
+    plan = make_plan(loaded, options, offers)
     return Order(questions=Questions(queries=plan.queries, sides=plan.sides), wanted=wanted(azure))
 
 

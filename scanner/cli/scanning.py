@@ -22,6 +22,7 @@ from scanner.model import Identity, Options, ScanInfo, ScanResult, Severity
 from scanner.plan import make_plan
 from scanner.policy import Pack
 from scanner.scan import Job, scan
+from scanner.sources.evidence import read_evidence
 from scanner.sources.snapshot import SnapshotSource, open_snapshot
 from scanner.store import VerdictStore
 
@@ -32,7 +33,10 @@ _AGE = re.compile(r"([0-9]{1,6})([mhd])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asked for, checked. Without a snapshot Azure is asked, and `save` keeps its answers."""
+    """What the command line asked for, checked. Without a snapshot Azure is asked, and `save` keeps its answers.
+
+    `evidence` is a folder of documents from inside the machines, which belong to neither.
+    """
 
     snapshot: Path | None
     packs: Sequence[Path]
@@ -42,6 +46,7 @@ class Request:
     quiet: bool
     azure: Azure | None = None
     save: Path | None = None
+    evidence: Path | None = None
     verbose: int = 0
 
 
@@ -74,6 +79,7 @@ def run(*, snapshot: Path | None, azure: Azure, save: Path | None, verbose: int,
         quiet=judge["quiet"],
         azure=None if snapshot else azure,
         save=save,
+        evidence=judge["evidence"],
         verbose=verbose,
     )
     with logs.to(sys.stderr, verbose=verbose, quiet=request.quiet, file=log_file):
@@ -126,6 +132,7 @@ def open_source(request: Request, folder: Path, spool: Path) -> SnapshotSource:
         subscriptions=() if request.azure else request.options.subscriptions,
         query_timeout=request.query_timeout,
         spool=spool,
+        evidence=read_evidence(request.evidence) if request.evidence else None,
     )
 
 
@@ -133,6 +140,7 @@ def prepare(options: Options, loaded: Sequence[Pack], source: SnapshotSource, oc
     """The plan, and what the reports say of the run."""
     as_of = source.collected_at if options.as_of == "snapshot" else occasion.now
     digests = {f"pack:{pack.id}": pack.digest for pack in loaded}
+    kept = {"snapshot": source.digest} if occasion.kept else {}
     info = ScanInfo(
         tool=f"arguard {__version__}",
         libraries=_libraries(),
@@ -142,7 +150,7 @@ def prepare(options: Options, loaded: Sequence[Pack], source: SnapshotSource, oc
         source=occasion.source,
         scope=source.scope,
         options=options,
-        digests={**digests, "snapshot": source.digest} if occasion.kept else digests,
+        digests={**digests, **kept, **({"evidence": source.evidence} if source.evidence else {})},
         identity=occasion.identity,
         commit=occasion.commit,
         ci_run=occasion.ci_run,

@@ -34,11 +34,20 @@ class Recorded:
     occasion: Occasion
 
 
-def run(result: Path, snapshot: Path, folders: Sequence[Path]) -> int:
+def run(result: Path, snapshot: Path, folders: Sequence[Path], evidence: Path | None = None) -> int:
     """Evaluate again with the recorded options and compare every line; 0 when they are the same, else 1."""
     lines = _lines(result)
     recorded = _recorded(lines[0], result)
-    differences = [*_seal(lines), *_differences(lines, recorded, snapshot, folders)]
+    again = Request(
+        snapshot=snapshot,
+        packs=folders,
+        options=recorded.options,
+        outputs=(),
+        query_timeout=120.0,
+        quiet=True,
+        evidence=evidence,
+    )
+    differences = [*_seal(lines), *_differences(lines, recorded, again)]
     for difference in differences:
         tell(difference)
     if differences:
@@ -80,11 +89,11 @@ def _seal(lines: Sequence[bytes]) -> Iterator[str]:
         yield f"line {len(lines)}: the sha256 of the lines before the decision is not the recorded one"
 
 
-def _differences(lines: Sequence[bytes], recorded: Recorded, snapshot: Path, folders: Sequence[Path]) -> Iterator[str]:
+def _differences(lines: Sequence[bytes], recorded: Recorded, request: Request) -> Iterator[str]:
     """The lines that a new evaluation writes differently, the first few of them."""
     shown = 0
     with TemporaryDirectory(prefix="arguard-") as spool:
-        for number, (old, new) in enumerate(zip_longest(lines, _again(recorded, snapshot, folders, Path(spool))), start=1):
+        for number, (old, new) in enumerate(zip_longest(lines, _again(recorded, request, Path(spool))), start=1):
             if old != new:
                 shown += 1
                 if shown <= 5:
@@ -94,13 +103,13 @@ def _differences(lines: Sequence[bytes], recorded: Recorded, snapshot: Path, fol
         yield f"and {shown - 5} more lines"
 
 
-def _again(recorded: Recorded, snapshot: Path, folders: Sequence[Path], spool: Path) -> list[bytes]:
+def _again(recorded: Recorded, request: Request, spool: Path) -> list[bytes]:
     options = recorded.options
+    assert request.snapshot is not None
     # What a live scan was asked for decided what was collected, so that its snapshot is not narrowed again.
     narrowed = options if recorded.occasion.source == "snapshot" else replace(options, subscriptions=())
-    request = Request(snapshot=snapshot, packs=folders, options=narrowed, outputs=(), query_timeout=120.0, quiet=True)
-    with open_source(request, snapshot, spool) as source, VerdictStore(spool) as store:
-        job = prepare(options, load_packs(folders), source, recorded.occasion)
+    with open_source(replace(request, options=narrowed), request.snapshot, spool) as source, VerdictStore(spool) as store:
+        job = prepare(options, load_packs(request.packs), source, recorded.occasion)
         return b"".join(native.render(scan(job, source, store))).splitlines(keepends=True)
 
 

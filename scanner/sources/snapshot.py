@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -15,12 +15,14 @@ from typing import Self
 import orjson
 
 from scanner import kql
+from scanner.errors import UsageError
 from scanner.kql.members import looks_into, selecting
 from scanner.model import ColumnType, Gap, Reason, Row, Scope
 from scanner.policy import SIDE_TABLES, Query
 from scanner.redact import redact
 from scanner.sources import PAGE, Answer
 from scanner.sources.coverage import answered_by, file_gaps, is_narrowed, scope_of, spanning_gap, table_gaps
+from scanner.sources.evidence import TABLE, Evidence, spooled
 from scanner.sources.intake import Intake, Stored, new_file, take_in, write_row
 from scanner.sources.manifest import AnswerModel, FileModel, Manifest
 from scanner.sources.manifest_file import read_manifest
@@ -28,20 +30,31 @@ from scanner.sources.rows import decode
 
 
 def open_snapshot(
-    folder: Path, *, subscriptions: Sequence[str] = (), query_timeout: float = 120.0, spool: Path
+    folder: Path,
+    *,
+    subscriptions: Sequence[str] = (),
+    query_timeout: float = 120.0,
+    spool: Path,
+    evidence: Evidence | None = None,
 ) -> SnapshotSource:
-    """Open a snapshot after verifying every file of it.
+    """Open a snapshot after verifying every file of it, and lay the evidence of its machines beside it.
 
     `subscriptions` narrows the scope to exactly those: rows of others are gone before any query sees them. `spool` is a
     private folder that the caller owns and deletes; `query_timeout` is in seconds, for each query on raw tables.
-    Raises InputError with every problem of every file.
+    Raises InputError with every problem of every file, UsageError where the snapshot holds evidence of its own.
     """
     parsed = read_manifest(folder)
-    scope = scope_of(parsed.manifest, subscriptions)
+    manifest, scope = parsed.manifest, scope_of(parsed.manifest, subscriptions)
     files = take_in(folder, parsed, scope, spool=spool)
-    return SnapshotSource(
-        parsed.manifest, files, scope=scope, digest=parsed.digest, runner=_Runner(files, spool, query_timeout)
-    )
+    if evidence is not None:
+        if TABLE in manifest.tables:
+            raise UsageError("--evidence: the snapshot holds evidence of its own; leave out one of them")
+        table, stored = spooled(evidence, scope, spool / "given-evidence.ndjson")
+        manifest = manifest.model_copy(update={"tables": {**manifest.tables, TABLE: table}})
+        files = replace(files, tables={**files.tables, TABLE: stored})
+    told = evidence.digest if evidence else ""
+    runner = _Runner(files, spool, query_timeout)
+    return SnapshotSource(manifest, files, scope=scope, digest=parsed.digest, runner=runner, evidence=told)
 
 
 class SnapshotSource:
@@ -49,10 +62,13 @@ class SnapshotSource:
 
     kind = "snapshot"
 
-    def __init__(self, manifest: Manifest, files: Intake, *, scope: Scope, digest: str, runner: _Runner) -> None:
+    def __init__(  # noqa: PLR0913 - a snapshot, read and verified
+        self, manifest: Manifest, files: Intake, *, scope: Scope, digest: str, runner: _Runner, evidence: str = ""
+    ) -> None:
         self.scope = scope
         self.collected_at = manifest.moment
         self.digest = digest
+        self.evidence = evidence
         self.offers = frozenset(manifest.tables)
         self._manifest = manifest
         self._files = files

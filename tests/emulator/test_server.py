@@ -62,7 +62,7 @@ def test_the_real_sdk_pages_through_the_emulator(client: Client, sdk: ResourceGr
     token = None
     while True:
         answer = sdk.resources(QueryRequest(query=KQL, options=QueryRequestOptions(top=7, skip_token=token)))
-        assert answer.total_records == 156
+        assert answer.total_records == 186
         assert answer.result_truncated == "false"
         assert answer.count == len(answer.data) <= 7
         rows += answer.data
@@ -71,8 +71,8 @@ def test_the_real_sdk_pages_through_the_emulator(client: Client, sdk: ResourceGr
             break
     whole = client.page(KQL)
     assert rows == whole["data"]
-    assert len({row["id"].lower() for row in rows}) == 156
-    assert len(client.emulator.seen) - before == 156 // 7 + 1 + 1
+    assert len({row["id"].lower() for row in rows}) == 186
+    assert len(client.emulator.seen) - before == 186 // 7 + 1 + 1
 
 
 def test_the_real_sdk_reads_tables_scopes_and_errors(sdk: ResourceGraphClient) -> None:
@@ -108,7 +108,7 @@ def test_a_connection_is_kept_and_answers_are_packed(client: Client) -> None:
     packed = replies[0]
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.headers["Content-Length"] == str(len(packed.data))
-    assert json.loads(gzip.decompress(packed.data))["totalRecords"] == 156
+    assert json.loads(gzip.decompress(packed.data))["totalRecords"] == 186
     assert packed.headers["x-ms-correlation-request-id"] == "c1"
     assert len({reply.headers["x-ms-request-id"] for reply in replies}) == 3
     assert packed.headers["Date"].endswith("GMT")
@@ -147,7 +147,7 @@ def test_every_stable_version_answers(client: Client, version: str) -> None:
     reply = client.send(
         "POST", f"/Providers/microsoft.resourcegraph/RESOURCES/?API-version={version}", json={"query": "resources | count"}
     )
-    assert reply.json()["data"] == [{"Count": 482}]
+    assert reply.json()["data"] == [{"Count": 515}]
 
 
 def test_arm_and_graph_speak_of_one_estate(client: Client) -> None:
@@ -235,10 +235,10 @@ def test_a_fault_comes_before_the_token_and_the_quota(tmp_path: Path) -> None:
         odd = client.send("POST", GRAPH, headers={})
         assert (odd.status, odd.reason, odd.data, odd.headers["Content-Type"]) == (599, "Unknown", b"odd", "text/plain")
         assert "Date" not in odd.headers
-        assert client.page("resources | count")["data"] == [{"Count": 482}]
+        assert client.page("resources | count")["data"] == [{"Count": 515}]
         with pytest.raises(urllib3.exceptions.ProtocolError):
             client.ask("resources | count")
-        assert client.page("resources | count")["data"] == [{"Count": 482}]
+        assert client.page("resources | count")["data"] == [{"Count": 515}]
         assert [one.status for one in client.emulator.seen] == [599, 200, 0, 200]
 
 
@@ -276,7 +276,7 @@ def test_clients_that_dawdle_hold_up_neither_others_nor_the_end(tmp_path: Path) 
             waiting = threads.submit(
                 client.send, "GET", f"/subscriptions/{PROD}/providers/Microsoft.Authorization/locks?api-version=2020-05-01"
             )
-            assert client.page("resources | count")["data"] == [{"Count": 482}]
+            assert client.page("resources | count")["data"] == [{"Count": 515}]
         assert isinstance(waiting.exception(timeout=30), urllib3.exceptions.HTTPError)
 
 

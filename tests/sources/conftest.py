@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scanner import kql
+from scanner.sources.evidence import Evidence
 from scanner.sources.snapshot import SnapshotSource, open_snapshot
 from tests.sources.snapshot_folder import FakeEngine, Folder
 
@@ -19,10 +20,10 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 def opened(tmp_path: Path, folder: Folder) -> Callable[..., SnapshotSource]:
-    def opener(*subscriptions: str) -> SnapshotSource:
+    def opener(*subscriptions: str, evidence: Evidence | None = None) -> SnapshotSource:
         spool = tmp_path / f"spool-{len(list(tmp_path.iterdir()))}"
         spool.mkdir(mode=0o700)
-        return open_snapshot(folder.write(), subscriptions=subscriptions, query_timeout=7.0, spool=spool)
+        return open_snapshot(folder.write(), subscriptions=subscriptions, query_timeout=7.0, spool=spool, evidence=evidence)
 
     return opener
 
