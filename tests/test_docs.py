@@ -16,7 +16,7 @@ pytestmark = pytest.mark.estate
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
-EXPECTED = {"article": 1, "3c0507aa": 0, "junit.xml": 1}
+EXPECTED = {"article": 1, "3c0507aa": 0, "junit.xml": 1, "--evidence": 1, "ABK605": 1}
 
 
 def test_generated_files_are_fresh() -> None:

@@ -144,8 +144,11 @@ def test_a_collection_whose_source_is_an_empty_text_names_none() -> None:
 def test_evidence_keeps_its_checks_and_its_time() -> None:
     checks = {"win_vss_writers": {"status": "pass", "value": "stable"}}
     item = {"id": VM, "collected_at": "2026-11-20T05:00:00Z", "tool": "probe", "checks": checks}
-    assert VIEWS["evidence"](item) == {"id": VM, "collected_at": "2026-11-20T05:00:00Z", "checks": checks}
-    assert VIEWS["evidence"]({"id": VM, "checks": "odd"}) == {"id": VM, "collected_at": None, "checks": {}}
+    assert VIEWS["evidence"](item) == {**item, "origin": None, "digest": None}
+    given = {**item, "origin": "self-attested", "digest": "d1"}
+    assert VIEWS["evidence"](given) == given
+    nothing = dict.fromkeys(("collected_at", "tool", "origin", "digest"))
+    assert VIEWS["evidence"]({"id": VM, "checks": "odd"}) == {"id": VM, **nothing, "checks": {}}
 
 
 @pytest.mark.parametrize("table", SIDE_TABLES)

@@ -50,6 +50,8 @@ LOWER_CASE = frozenset({"type", "location", "subscriptionId", "tenantId"})
 JOIN_KINDS = ("innerunique", "inner", "leftouter", "fullouter")
 UNION_KINDS = ("inner", "outer")
 MAX_JOINS = 3
+BASIC = frozenset({"resources", "resourcecontainers"})
+"""The tables that may be joined beside one other: "1 of which may be a cross-table join", or all between these two."""
 MAX_MV_EXPANDS = 3
 MAX_UNION_LEGS = 3
 MAX_MV_EXPAND_LIMIT = 2000

@@ -38,6 +38,9 @@ _ADVICE = {
 _KEEP_NULL = "keep that apart, as in iff(isnull(x), bool(null), x == 1), with isempty(x) for texts"
 
 
+_CURE = "make it a query of its own, and `attach` that population in the policy"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Followed:
     """A query that was followed to its end."""
@@ -97,6 +100,7 @@ def _follow(kql: str, survey: Survey) -> _Followed:
     while survey.pending:
         run(survey.pending.pop(), survey, rows=False)
     _check_limits(survey)
+    _check_right_tables(survey, frame.lead)
     return _Followed(text=rewritten, query=query, frame=frame, survey=survey)
 
 
@@ -170,6 +174,32 @@ def _check_limits(survey: Survey) -> None:
             survey.tell(
                 sorted(found)[most], f"Azure Resource Graph takes at most {most} {what} in a query; here are {len(found)}"
             )
+
+
+def _check_right_tables(survey: Survey, lead: int) -> None:
+    """The right sides of all joins, nested ones too: each table once, and one table beside the leading and the basic ones.
+
+    Through its API, ARG refuses more (DisallowedMaxNumberOfRemoteTables), and a refused population is never judged.
+    """
+    near = arg.BASIC | ({survey.asked[lead][0]} if lead >= 0 else set())
+    seen: set[str] = set()
+    other = ""
+    for reading in sorted(survey.right, key=survey.places.__getitem__):
+        table, at = survey.asked[reading][0], survey.places[reading]
+        if table in seen:
+            survey.tell(
+                at,
+                f"'{table}' is read a second time on the right side of a join, and Azure Resource Graph takes a table there once"
+                f" (DisallowedMaxNumberOfRemoteTables): {_CURE}",
+            )
+        elif table not in near and other:
+            survey.tell(
+                at,
+                f"a join with '{table}' beside one with '{other}', and Azure Resource Graph takes one cross-table join in a"
+                f" query, further ones only with resources and resourcecontainers: {_CURE}",
+            )
+        seen.add(table)
+        other = other if table in near else other or table
 
 
 def _check_rows(followed: _Followed, key: Sequence[str]) -> None:

@@ -50,7 +50,7 @@ def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
     kind = _join_kind(step, survey)
     if kind == "innerunique" and left.rows:
         survey.advise(step.at, "a join of kind innerunique keeps one row per key and hides the others: use kind=inner")
-    right = _side(step.right, survey, rows=False)
+    right = _right(step, survey)
     if not step.on:
         survey.tell(step.at, "a join needs `on` with the columns to match")
     for pair in _keys(step.on, left, right, survey):
@@ -59,6 +59,16 @@ def _join(left: Frame, step: node.Join, survey: Survey) -> Frame:
     for name, value in right.columns.items():
         put(columns, _free(name, columns), replace(value, exact=False, at=step.at), survey)
     return replace(left, columns=columns, open=left.open or right.open)
+
+
+def _right(step: node.Join, survey: Survey) -> Frame:
+    """The right side of a join, followed with the queries inside its expressions, so that every table it reads is known."""
+    readings, waiting = len(survey.asked), len(survey.pending)
+    right = _side(step.right, survey, rows=False)
+    while len(survey.pending) > waiting:
+        run(survey.pending.pop(), survey, rows=False)
+    survey.right |= {*range(readings, len(survey.asked))}
+    return right
 
 
 def _join_kind(step: node.Join, survey: Survey) -> str:

@@ -19,7 +19,8 @@ from scanner.kql.syntax import Expr
 class Survey:
     """What is found on the way through one query: problems by offset, readings of tables, how often a limit counts.
 
-    `asked` holds, per reading of a table, its name and the resource types that its conditions leave (None: all).
+    `asked` holds, per reading of a table, its name and the resource types that its conditions leave (None: all); `places`
+    where each stands; `right` those on the right side of a join.
     `pending` holds queries met inside expressions, still to be followed. `population` says that the rows will be judged, so
     that they must meet this project's rules too, not only ARG's.
     """
@@ -27,6 +28,8 @@ class Survey:
     population: bool = True
     problems: list[tuple[int, str, Complaint]] = field(default_factory=list)
     asked: list[tuple[str, frozenset[str] | None]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    right: set[int] = field(default_factory=set)
     joins: list[int] = field(default_factory=list)
     expansions: list[int] = field(default_factory=list)
     legs: list[int] = field(default_factory=list)
@@ -76,6 +79,7 @@ def table(name: node.Name, survey: Survey, *, rows: bool) -> Frame:
         return Frame(columns={}, rows=rows, open=True)
     reading = len(survey.asked)
     survey.asked.append((known, None))
+    survey.places.append(name.at)
     columns = {
         title: Value(
             kind=kind,

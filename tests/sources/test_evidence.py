@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from scanner.authoring.evidence import CheckKey
 from scanner.errors import InputError, UsageError
 from scanner.sources.evidence import MAX_BYTES, read_evidence
 from scanner.sources.snapshot import SnapshotSource
+from tests.probes.machine import LINUX_KEYS, WINDOWS_KEYS
 from tests.sources.snapshot_folder import Folder
 
 VM = "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web01"
@@ -41,6 +43,11 @@ def test_a_document_is_a_row_with_its_digest_that_says_what_it_is_worth(tmp_path
     digest = hashlib.sha256(data).hexdigest()
     assert found.rows == ({**document(), "origin": "self-attested", "digest": digest},)
     assert found.digest == hashlib.sha256(digest.encode()).hexdigest()
+
+
+def test_the_checks_are_those_of_the_two_probes() -> None:
+    assert set(get_args(CheckKey)) == {*LINUX_KEYS, *WINDOWS_KEYS}
+    assert len(get_args(CheckKey)) == 14
 
 
 def test_every_document_of_the_folder_is_read_in_order_and_nothing_else(tmp_path: Path) -> None:
