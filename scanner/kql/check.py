@@ -189,8 +189,8 @@ def _check_right_tables(survey: Survey, lead: int) -> None:
         if table in seen:
             survey.tell(
                 at,
-                f"'{table}' is read a second time on the right side of a join, and Azure Resource Graph takes a table there once"
-                f" (DisallowedMaxNumberOfRemoteTables): {_CURE}",
+                f"'{table}' is read a second time on the right side of a join, and Azure Resource Graph takes a table there"
+                f" once (DisallowedMaxNumberOfRemoteTables): {_CURE}",
             )
         elif table not in near and other:
             survey.tell(
