@@ -90,7 +90,12 @@ def query_named(name: str) -> Query:
 
 
 def in_order(rows: list[Json]) -> list[bytes]:
-    return sorted(orjson.dumps(redact(row), option=orjson.OPT_SORT_KEYS) for row in rows)
+    return sorted(orjson.dumps(redact(whole(row)), option=orjson.OPT_SORT_KEYS) for row in rows)
+
+
+def whole(row: Json) -> Json:
+    """A row as JavaScript, which has one kind of number, writes it: 176.0 is 176."""
+    return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in row.items()}
 
 
 @pytest.mark.parametrize(
