@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,20 +13,7 @@ from scanner.errors import MissingExtraError
 from scanner.kql import KqlProblems, available, inspect
 from scanner.kql.arg import TABLES
 from scanner.kql.text import as_sent
-
-CASES = Path(__file__).parent / "kql"
-
-
-def blocks(file: str) -> list[tuple[str, list[str]]]:
-    """The queries of a file of cases, each with its marked lines."""
-    found = []
-    for block in (CASES / file).read_text("utf-8").split("\n\n"):
-        lines = [line for line in block.splitlines() if not line.startswith("# ")]
-        query = "\n".join(line for line in lines if not line.startswith("! "))
-        if query:
-            found.append((query, [line[2:] for line in lines if line.startswith("! ")]))
-    return found
-
+from tests.kql_cases import CASES, blocks
 
 REFUSED = blocks("refused.txt")
 ACCEPTED = blocks("accepted.txt")

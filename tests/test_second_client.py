@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from scanner.redact import redact
 from scanner.sources.manifest_file import read_manifest
 from tests.live.processes import ROOT, clean_environment
 from tests.live.world import emulating
+from tests.node_programs import install, tool
 
 pytestmark = pytest.mark.full
 
 PAGE = 7
-NEEDED = "install Node.js 18 or newer, which brings node and npm (https://nodejs.org)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +55,9 @@ class Client:
         return found
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    assert found is not None, f"{name} is missing: {NEEDED}"
-    return found
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("second") / "client"
-    shutil.copytree(ROOT / "tests" / "second_client", folder)
-    install = [tool("npm"), "install", "--no-audit", "--no-fund", "--no-package-lock"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    folder = install("second_client", tmp_path_factory.mktemp("second"))
     with emulating(ROOT / "examples" / "contoso") as emulator:
         yield Client(folder=folder, emulator=emulator)
 

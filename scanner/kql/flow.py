@@ -109,6 +109,8 @@ def _keys(on: tuple[Expr, ...], left: Frame, right: Frame, survey: Survey) -> It
                     node.Path(base=node.Name(name=two), steps=(second,)),
                 ),
             ) if {one, two} == {"$left", "$right"}:
+                if one == "$right":
+                    survey.tell(expr.at, "a join names its left side first: `on $left.a == $right.b`")
                 names = {one: first, two: second}
                 words = f"{names['$left']} with {names['$right']}"
                 yield expr.at, words, *_pair(expr, names, left, right, survey)

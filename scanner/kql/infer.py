@@ -12,12 +12,15 @@ from scanner.kql.kinds import (
     AGGREGATES,
     ALL_AGGREGATES,
     ARITIES,
+    AVERAGES,
     CHOICES,
     FUNCTIONS,
+    KEPT_BY_AVERAGES,
     LIKE_FIRST,
     NUMBERS,
     SCALARS,
     UNKNOWN,
+    WIDEST,
     Kind,
     Value,
     blinded,
@@ -118,7 +121,7 @@ def _call(expr: node.Call, scope: Scope) -> Value:
     if name in CHOICES:
         return _choice(expr, args, scope)
     if name in LIKE_FIRST:
-        return _like_first(expr, args[0], scope)
+        return _like_first(expr, args, scope)
     return _scalar(name, args, at=expr.at)
 
 
@@ -138,11 +141,13 @@ def _scalar(name: str, args: Sequence[Value], *, at: int) -> Value:
     return Value(kind=kind, lowered=kept < len(args) and args[kept].lowered, blind=blind, at=at)
 
 
-def _like_first(expr: node.Call, first: Value, scope: Scope) -> Value:
+def _like_first(expr: node.Call, args: Sequence[Value], scope: Scope) -> Value:
+    first = args[0]
     if first.kind in {"dynamic", "string", "bool"}:
         scope.tell(expr.at, f"{expr.name}() takes a number, not a {first.kind}: convert it with tolong() or toreal()")
         return UNKNOWN
-    return Value(kind=first.kind, at=expr.at)
+    wider = common(arg.kind for arg in args) if expr.name in WIDEST and first.kind in NUMBERS else None
+    return Value(kind=wider or first.kind, at=expr.at)
 
 
 def _choice(expr: node.Call, args: Sequence[Value], scope: Scope) -> Value:
@@ -171,6 +176,8 @@ def _aggregate(expr: node.Call, scope: Scope) -> Value:
         return UNKNOWN
     inner = replace(scope, aggregates=False)
     args = [infer(arg, inner) for arg in expr.args if not isinstance(arg, node.Star)]
+    if expr.name in AVERAGES and args and args[0].kind in KEPT_BY_AVERAGES:
+        return Value(kind=args[0].kind, at=expr.at)
     if expr.name in AGGREGATES:
         return Value(kind=AGGREGATES[expr.name], at=expr.at)
     if not args:

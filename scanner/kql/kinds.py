@@ -89,7 +89,7 @@ _SCALARS: dict[Kind, str] = {
         replace_strings replace_regex strrep reverse extract extract_json extractjson format_datetime format_timespan
         format_bytes format_ipv4 base64_encode_tostring base64_decode_tostring base64_encodestring base64_decodestring
         url_encode url_encode_component url_decode gettype dynamic_to_json hash_md5 hash_sha1 hash_sha256 translate tohex
-        regex_quote make_string parse_ipv4_mask
+        regex_quote make_string parse_ipv6
     """,
     "bool": """
         isnull isnotnull notnull isempty isnotempty notempty tobool toboolean not isnan isfinite isinf set_has_element
@@ -97,16 +97,16 @@ _SCALARS: dict[Kind, str] = {
     """,
     "long": """
         strlen string_size countof indexof array_length array_index_of tolong toint datetime_diff datetime_part hourofday
-        dayofmonth dayofyear getmonth getyear monthofyear weekofyear week_of_year strcmp sign binary_and binary_or binary_xor
+        dayofmonth dayofyear getmonth getyear monthofyear weekofyear week_of_year strcmp binary_and binary_or binary_xor
         binary_not binary_shift_left binary_shift_right bitset_count_ones hash hash_xxhash64 has_any_index row_number
-        ipv4_compare parse_ipv4
+        ipv4_compare parse_ipv4 parse_ipv4_mask
     """,
     "real": """
         todouble toreal exp exp2 exp10 log log2 log10 sqrt pow sin cos tan cot asin acos atan atan2 pi degrees radians gamma
-        loggamma array_sum jaccard_index rand
+        loggamma sign array_sum jaccard_index rand
     """,
     "dynamic": """
-        parse_json todynamic parse_xml parse_url parse_urlquery parse_csv parse_path parse_ipv6 split pack bag_pack pack_array
+        parse_json todynamic parse_xml parse_url parse_urlquery parse_csv parse_path split pack bag_pack pack_array
         pack_all pack_dictionary array_concat array_slice array_split array_sort_asc array_sort_desc array_reverse
         array_rotate_left array_rotate_right array_shift_left array_shift_right array_iff array_iif bag_keys bag_merge
         bag_remove_keys bag_set_key bag_has_key set_union set_difference set_intersect extract_all zip repeat range treepath
@@ -126,6 +126,8 @@ SCALARS["bag_has_key"] = "bool"
 
 LIKE_FIRST = frozenset({"abs", "bin", "floor", "ceiling", "round", "bin_at"})
 """Functions that return the type of their first argument."""
+WIDEST = frozenset({"bin", "floor", "bin_at"})
+"""Those of them that return the wider of two numeric types: bin(7, 0.5) is a real."""
 CHOICES = frozenset({"iff", "iif", "case", "coalesce", "max_of", "min_of"})
 """Functions that return one of their arguments, which must have one type."""
 
@@ -139,6 +141,9 @@ _AGGREGATES: dict[Kind, str] = {
 }
 AGGREGATES: dict[str, Kind] = {name: kind for kind, names in _AGGREGATES.items() for name in names.split()}
 """Aggregates of one return type."""
+AVERAGES = frozenset({"avg", "avgif"})
+"""Those of them that keep the types in `KEPT_BY_AVERAGES`."""
+KEPT_BY_AVERAGES = frozenset({"datetime", "timespan", "decimal"})
 AGGREGATES_LIKE_FIRST = frozenset(
     {
         "sum",
