@@ -19,10 +19,8 @@ from scanner.kql.syntax import Expr
 class Survey:
     """What is found on the way through one query: problems by offset, readings of tables, how often a limit counts.
 
-    `asked` holds, per reading of a table, its name and the resource types that its conditions leave (None: all); `places`
-    where each stands; `right` those on the right side of a join.
-    `pending` holds queries met inside expressions, still to be followed. `population` says that the rows will be judged, so
-    that they must meet this project's rules too, not only ARG's.
+    `asked`: per reading of a table its name and the resource types that its conditions leave (None: all); `places`: where each
+    stands; `right`: those on the right of a join; `pending`: queries inside expressions. A `population` is judged by our rules too.
     """
 
     population: bool = True
@@ -49,8 +47,7 @@ class Survey:
 class Frame:
     """The columns at one point of a query.
 
-    `lead` is the reading of the leading table; `rows` is true for the query whose rows are the population (and for the legs
-    of its unions), false inside joins, where rows may be aggregated. `open` is true behind a source that was refused.
+    `lead` is the reading of the leading table; `rows` is false inside joins, `open` true behind a source that was refused.
     """
 
     columns: Mapping[str, Value]
