@@ -20,7 +20,7 @@ class Survey:
     """What is found on the way through one query: problems by offset, readings of tables, how often a limit counts.
 
     `asked`: per reading of a table its name and the resource types that its conditions leave (None: all); `places`: where each
-    stands; `right`: those on the right of a join; `pending`: queries inside expressions. A `population` is judged by our rules too.
+    stands; `right`: those on the right of a join; `pending`: queries inside expressions. A `population` meets our rules too.
     """
 
     population: bool = True
