@@ -17,7 +17,7 @@ from scanner.kql.kinds import COLUMN_TYPES
 from scanner.kql.rewrite import Rewritten, rewrite
 from scanner.kql.shape import Accepted, KqlProblem, KqlProblems, Shape
 from scanner.kql.sources import refused_source
-from scanner.kql.steps import Frame, Survey
+from scanner.kql.survey import Frame, Survey
 from scanner.kql.text import Token, code, tokens
 from scanner.model import ColumnType
 
@@ -36,8 +36,6 @@ _ADVICE = {
 
 
 _KEEP_NULL = "keep that apart, as in iff(isnull(x), bool(null), x == 1), with isempty(x) for texts"
-
-
 _CURE = "make it a query of its own, and `attach` that population in the policy"
 
 

@@ -10,7 +10,8 @@ from scanner.kql import syntax as node
 from scanner.kql.infer import column
 from scanner.kql.kinds import UNKNOWN, Value, altered
 from scanner.kql.sources import refused_source
-from scanner.kql.steps import Frame, Survey, apply, put, scope, table
+from scanner.kql.steps import apply, put, scope, table
+from scanner.kql.survey import Frame, Survey
 from scanner.kql.syntax import Expr
 
 

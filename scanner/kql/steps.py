@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import singledispatch
 
@@ -11,49 +10,8 @@ from scanner.kql import arg
 from scanner.kql import syntax as node
 from scanner.kql.infer import Scope, closest, column, condition, infer
 from scanner.kql.kinds import UNKNOWN, Kind, Root, Value, kind_of
-from scanner.kql.shape import Complaint
+from scanner.kql.survey import Frame, Survey
 from scanner.kql.syntax import Expr
-
-
-@dataclass(slots=True, kw_only=True)
-class Survey:
-    """What is found on the way through one query: problems by offset, readings of tables, how often a limit counts.
-
-    `asked`: per reading of a table its name and the resource types that its conditions leave (None: all); `places`: where each
-    stands; `right`: those on the right of a join; `pending`: queries inside expressions. A `population` meets our rules too.
-    """
-
-    population: bool = True
-    problems: list[tuple[int, str, Complaint]] = field(default_factory=list)
-    asked: list[tuple[str, frozenset[str] | None]] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    right: set[int] = field(default_factory=set)
-    joins: list[int] = field(default_factory=list)
-    expansions: list[int] = field(default_factory=list)
-    legs: list[int] = field(default_factory=list)
-    pending: list[node.Query] = field(default_factory=list)
-
-    def tell(self, at: int, text: str, complaint: Complaint = "meaning") -> None:
-        """Note a problem that ARG itself would have."""
-        self.problems.append((at, text, complaint))
-
-    def advise(self, at: int, text: str) -> None:
-        """Note what ARG takes and a population must not do."""
-        if self.population:
-            self.tell(at, text)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """The columns at one point of a query.
-
-    `lead` is the reading of the leading table; `rows` is false inside joins, `open` true behind a source that was refused.
-    """
-
-    columns: Mapping[str, Value]
-    lead: int = -1
-    rows: bool = False
-    open: bool = False
 
 
 def scope(frame: Frame, survey: Survey, *, aggregates: bool = False) -> Scope:
