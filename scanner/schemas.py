@@ -16,7 +16,7 @@ from scanner.authoring.evidence import EvidenceFile
 _MODELS: dict[str, tuple[type[BaseModel], str]] = {
     "cases": (CasesFile, "arguard cases"),
     "coverage": (CoverageFile, "arguard coverage map"),
-    "evidence": (EvidenceFile, "arguard evidence document"),
+    "evidence": (EvidenceFile, "arguard evidence"),
     "pack": (PackFile, "arguard pack"),
     "policy": (PolicyFile, "arguard policy"),
 }

@@ -301,6 +301,18 @@ def test_4_when_stdout_is_closed(
     assert "closed" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["snapshot", "evidence"])
+def test_what_is_read_is_never_written_to(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folders = {one: tmp_path / one for one in ("snapshot", "evidence")}
+    for one, folder in folders.items():
+        shutil.copytree(CONTOSO if one == "snapshot" else CONTOSO.parent / "contoso-evidence", folder)
+    file = folders[name] / "r.xml"
+    given = ["--snapshot", str(folders["snapshot"]), "--evidence", str(folders["evidence"])]
+    assert main(["scan", *given, "-q", "-o", f"junit={file}"]) == 4
+    assert f"lies in the {name}, which is never changed" in capfd.readouterr().err
+    assert not file.exists()
+
+
 def test_a_closed_stdout_is_no_obstacle_where_nothing_is_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.stdout", None)
     assert main([*HEALTHY, "-q", "-o", f"native={tmp_path / 'r'}"]) == 0

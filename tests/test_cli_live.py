@@ -60,6 +60,15 @@ def test_a_live_scan_says_what_the_same_estate_says_offline(tmp_path: Path) -> N
     assert len(judged(live)) > 50
 
 
+def test_bad_evidence_costs_no_question_to_azure(cloud: Emulator, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "web01.json").write_text("{")
+    cloud.restart()
+    assert main(["scan", "--all", "--evidence", str(tmp_path / "docs"), "-q"]) == 2
+    assert "web01.json:1:2: not JSON" in capfd.readouterr().err
+    assert cloud.seen == []
+
+
 @pytest.mark.usefixtures("cloud")
 def test_the_result_says_who_asked_what_and_when(tmp_path: Path) -> None:
     lines = scanned(tmp_path / "r", "--all")

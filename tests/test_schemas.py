@@ -115,7 +115,7 @@ def test_the_files_beside_the_packs_are_fresh(name: str) -> None:
 def test_a_schema_is_valid_and_says_what_it_is(name: str) -> None:
     schema = json.loads(schemas()[f"{name}.schema.json"])
     assert jsonschema_rs.meta.is_valid(schema)
-    assert schema["title"].startswith(f"arguard {name}")
+    assert schema["title"] == f"arguard {name}"
     assert schema["$id"].endswith(f"/policies/{name}.schema.json")
 
 
@@ -127,7 +127,7 @@ def fields(schema: Json) -> Iterator[tuple[str, Json]]:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_key_is_described_and_none_has_null_as_its_default(name: str) -> None:
     found = list(fields(json.loads(schemas()[f"{name}.schema.json"])))
-    assert len(found) > 6
+    assert len(found) > (6 if name == "evidence" else 8)
     for key, field in found:
         assert field["description"].endswith("."), key
         assert "title" not in field, key

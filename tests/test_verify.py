@@ -35,6 +35,23 @@ def test_a_result_of_the_wall_clock_is_accepted_too(tmp_path: Path) -> None:
     assert main(["verify", str(file), "--snapshot", str(CONTOSO)]) == 0
 
 
+def test_a_result_with_evidence_is_verified_with_the_same_evidence_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    evidence, file = CONTOSO.parent / "contoso-evidence", tmp_path / "r"
+    assert main([*SCAN, "--policy", "ABK701", "--evidence", str(evidence), "-o", f"native={file}"]) == 1
+    again = ["verify", str(file), "--snapshot", str(CONTOSO)]
+    assert main([*again, "--evidence", str(evidence)]) == 0
+    other = tmp_path / "other"
+    shutil.copytree(evidence, other)
+    next(iter(sorted(other.iterdir()))).unlink()
+    assert main([*again, "--evidence", str(other)]) == 1
+    capfd.readouterr()
+    assert main(again) == 2
+    assert "was made with evidence" in (told := capfd.readouterr().err)
+    assert "--evidence FOLDER" in told
+
+
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_of_the_result_is_rejected(result: Path, tmp_path: Path, data: st.DataObject) -> None:

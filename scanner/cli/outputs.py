@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -49,9 +49,12 @@ def parse(texts: Sequence[str]) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
-def check(outputs: Sequence[Output], *, snapshot: Path, quiet: bool) -> None:
-    """Find out before the scan whether every output can be written; raises OutputError naming each that cannot."""
-    problems = [f"{one.file}: {why}" for one in outputs if one.file and (why := _obstacle(one.file, snapshot))]
+def check(outputs: Sequence[Output], *, inputs: Mapping[str, Path], quiet: bool) -> None:
+    """Find out before the scan whether every output can be written; raises OutputError naming each that cannot.
+
+    `inputs` are folders that are read, by what they are called.
+    """
+    problems = [f"{one.file}: {why}" for one in outputs if one.file and (why := _obstacle(one.file, inputs))]
     if sys.stdout is None and (not quiet or any(one.file is None for one in outputs)):
         problems.append("stdout: is closed; write to files with -o FORMAT=FILE and -q")
     if problems:
@@ -78,9 +81,9 @@ def write(outputs: Sequence[Output], result: ScanResult) -> list[str]:
     return problems
 
 
-def _obstacle(file: Path, snapshot: Path) -> str:
+def _obstacle(file: Path, inputs: Mapping[str, Path]) -> str:
     """Why an output cannot be written; empty if it can."""
-    return _unfit(file) or _unfit_folder(file.parent, snapshot)
+    return _unfit(file) or _unfit_folder(file.parent, inputs)
 
 
 def _unfit(file: Path) -> str:
@@ -93,11 +96,12 @@ def _unfit(file: Path) -> str:
     return ""
 
 
-def _unfit_folder(folder: Path, snapshot: Path) -> str:
+def _unfit_folder(folder: Path, inputs: Mapping[str, Path]) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist; create it first"
-    if folder.resolve().is_relative_to(snapshot.resolve()):
-        return "lies in the snapshot, which is never changed"
+    for name, read in inputs.items():
+        if folder.resolve().is_relative_to(read.resolve()):
+            return f"lies in the {name}, which is never changed"
     try:
         with NamedTemporaryFile(dir=folder, prefix=".arguard-"):
             return ""

@@ -22,7 +22,7 @@ from scanner.model import Identity, Options, ScanInfo, ScanResult, Severity
 from scanner.plan import make_plan
 from scanner.policy import Pack
 from scanner.scan import Job, scan
-from scanner.sources.evidence import read_evidence
+from scanner.sources.evidence import Evidence, read_evidence
 from scanner.sources.snapshot import SnapshotSource, open_snapshot
 from scanner.store import VerdictStore
 
@@ -104,17 +104,19 @@ def execute(request: Request, *, now: datetime) -> int:
     """Scan and write; the strongest of the exit codes that apply."""
     with TemporaryDirectory(prefix="arguard-") as folder:
         spool = Path(folder)
-        outputs.check(request.outputs, snapshot=request.snapshot or request.save or spool, quiet=request.quiet)
+        inputs = {"snapshot": request.snapshot or request.save or spool, "evidence": request.evidence or spool}
+        outputs.check(request.outputs, inputs=inputs, quiet=request.quiet)
         loaded = load_packs(request.packs)
+        evidence = read_given(request)
         occasion = _occasion(request.options, now)
         if request.azure is None:
             assert request.snapshot is not None
-            with open_source(request, request.snapshot, spool) as source:
+            with open_source(request, request.snapshot, spool, evidence) as source:
                 return _judge(request, prepare(request.options, loaded, source, occasion), source, spool)
         from scanner.cli.live import gather  # noqa: PLC0415 - the Azure SDK, which a snapshot does not need
 
         gathered = gather(request, loaded, spool, now=now)
-        with open_source(request, gathered.snapshot, spool) as source:
+        with open_source(request, gathered.snapshot, spool, evidence) as source:
             told = replace(occasion, now=source.collected_at, source="azure", identity=gathered.identity, kept=gathered.kept)
             job = prepare(request.options, loaded, source, told)
             return _judge(request, replace(job, stopped=gathered.stopped, trace=gathered.trace), source, spool)
@@ -125,14 +127,19 @@ def load_packs(folders: Sequence[Path]) -> tuple[Pack, ...]:
     return packs.load(tuple(folders) or packs.bundled())
 
 
-def open_source(request: Request, folder: Path, spool: Path) -> SnapshotSource:
-    """A snapshot, verified; narrowed to the subscriptions that were asked for, unless they decided what was collected."""
+def read_given(request: Request) -> Evidence | None:
+    """The evidence of a request: read before Azure is asked, so that a damaged document does not cost what Azure said."""
+    return read_evidence(request.evidence) if request.evidence else None
+
+
+def open_source(request: Request, folder: Path, spool: Path, evidence: Evidence | None) -> SnapshotSource:
+    """A snapshot, verified, with evidence beside it; narrowed to what was asked for, unless that decided what was collected."""
     return open_snapshot(
         folder,
         subscriptions=() if request.azure else request.options.subscriptions,
         query_timeout=request.query_timeout,
         spool=spool,
-        evidence=read_evidence(request.evidence) if request.evidence else None,
+        evidence=evidence,
     )
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reporters import native
-from scanner.cli.scanning import Occasion, Request, load_packs, open_source, prepare
+from scanner.cli.scanning import Occasion, Request, load_packs, open_source, prepare, read_given
 from scanner.cli.terminal import tell
-from scanner.errors import InputError, Problem
+from scanner.errors import InputError, Problem, UsageError
 from scanner.model import Identity, Json, Options, Severity
 from scanner.scan import scan
 from scanner.store import VerdictStore
@@ -32,12 +32,16 @@ class Recorded:
 
     options: Options
     occasion: Occasion
+    evidence: bool
+    """Whether documents of machines were given beside the snapshot."""
 
 
 def run(result: Path, snapshot: Path, folders: Sequence[Path], evidence: Path | None = None) -> int:
     """Evaluate again with the recorded options and compare every line; 0 when they are the same, else 1."""
     lines = _lines(result)
     recorded = _recorded(lines[0], result)
+    if recorded.evidence and evidence is None:
+        raise UsageError(f"{result} was made with evidence", hint="give the same folder with --evidence FOLDER")
     again = Request(
         snapshot=snapshot,
         packs=folders,
@@ -108,7 +112,10 @@ def _again(recorded: Recorded, request: Request, spool: Path) -> list[bytes]:
     assert request.snapshot is not None
     # What a live scan was asked for decided what was collected, so that its snapshot is not narrowed again.
     narrowed = options if recorded.occasion.source == "snapshot" else replace(options, subscriptions=())
-    with open_source(replace(request, options=narrowed), request.snapshot, spool) as source, VerdictStore(spool) as store:
+    with (
+        open_source(replace(request, options=narrowed), request.snapshot, spool, read_given(request)) as source,
+        VerdictStore(spool) as store,
+    ):
         job = prepare(options, load_packs(request.packs), source, recorded.occasion)
         return b"".join(native.render(scan(job, source, store))).splitlines(keepends=True)
 
@@ -125,7 +132,7 @@ def _recorded(line: bytes, file: Path) -> Recorded:
             source=_source(header["source"]),
             identity=_identity(header.get("identity")),
         )
-        return Recorded(options=_options(header["options"]), occasion=occasion)
+        return Recorded(options=_options(header["options"]), occasion=occasion, evidence="evidence" in header["digests"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         text = f"the scan line is damaged ({type(error).__name__}: {error})"
         raise InputError([Problem(file=str(file), line=1, column=1, text=text)], hint=_HINT) from None

@@ -7,24 +7,19 @@ the sha256 of its file, and what a document does not say is never a pass.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-
+from scanner import yamlsafe
 from scanner.authoring.evidence import EvidenceFile
 from scanner.authoring.read import read
 from scanner.errors import InputError, Problem
 from scanner.ids import subscription_of
 from scanner.model import Json, Scope
 from scanner.redact import redact
+from scanner.sources import jsonsafe
 from scanner.sources.intake import Stored, new_file, write_row
 from scanner.sources.manifest import TableModel
-from scanner.yamlsafe import load
 
 TABLE = "evidence"
 ENDINGS = (".json", ".yaml", ".yml")
@@ -33,12 +28,13 @@ MAX_BYTES = 256 * 1024
 """Bytes of one document; those of the bundled probes have about 2,000."""
 
 _HINT = "policies/azure-backup/probes writes such documents; `arguard schema evidence` prints their JSON Schema"
-_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark, with which Windows begins a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Documents of machines as rows of the table `evidence`, in order of their files; `digest` is the sha256 of them all."""
+    """Documents of machines as rows of the table `evidence`, in order of their files; `digest` is one sha256 for them all."""
 
     rows: tuple[Json, ...]
     digest: str
@@ -65,7 +61,8 @@ def read_evidence(folder: Path) -> Evidence:
             problems += error.problems
     if problems:
         raise InputError(problems, hint=_HINT)
-    seal = hashlib.sha256("".join(row["digest"] for row in rows).encode())
+    # In order of the digests: what the files are called says nothing of what was collected.
+    seal = hashlib.sha256("".join(sorted(row["digest"] for row in rows)).encode())
     return Evidence(rows=tuple(rows), digest=seal.hexdigest())
 
 
@@ -83,15 +80,17 @@ def spooled(evidence: Evidence, scope: Scope, out: Path) -> tuple[TableModel, St
 
 def _document(path: Path) -> Json:
     """One document as a row, with where it comes from."""
-    data = _bytes(path)
-    document = read(EvidenceFile, load(_plain(data, path), str(path)), str(path))
+    data, file = _bytes(path), str(path)
+    tree = jsonsafe.load(data.removeprefix(_MARK), file) if path.suffix.lower() == ".json" else yamlsafe.load(data, file)
+    document = read(EvidenceFile, tree, file)
     digest = hashlib.sha256(data).hexdigest()
     return {**document.model_dump(mode="json"), "origin": SELF_ATTESTED, "digest": digest}
 
 
 def _bytes(path: Path) -> bytes:
+    """The file; a link is not followed, since what it leads to was not written by a probe."""
     try:
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise InputError([Problem(file=str(path), text="is no plain file")])
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -100,38 +99,3 @@ def _bytes(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise InputError([Problem(file=str(path), text=f"is larger than {MAX_BYTES // 1024} KiB, the most that is read")])
     return data
-
-
-def _plain(data: bytes, path: Path) -> bytes:
-    """JSON as YAML reads it too: without tabs between its parts and without characters written as two halves.
-
-    All other JSON is YAML as it stands, and keeps the places that problems name.
-    """
-    if path.suffix.lower() != ".json":
-        return data
-    try:
-        text = data.decode("utf-8-sig")
-        tree = json.loads(text, object_pairs_hook=_once)
-    except UnicodeDecodeError:
-        return data
-    except json.JSONDecodeError as error:
-        problem = Problem(file=str(path), line=error.lineno, column=error.colno, text=f"not JSON: {error.msg}")
-        raise InputError([problem]) from None
-    except _Twice as twice:
-        raise InputError([Problem(file=str(path), text=f"the key '{twice}' stands twice in one object")]) from None
-    except RecursionError:
-        raise InputError([Problem(file=str(path), text="is nested too deeply")]) from None
-    return orjson.dumps(tree, option=orjson.OPT_INDENT_2) if "\t" in text or _PAIR.search(text) else text.encode()
-
-
-class _Twice(ValueError):
-    """A key that stands twice in one object."""
-
-
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _Twice(key)
-        found[key] = value
-    return found

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -17,8 +16,9 @@ from scanner.errors import InputError, Problem
 from scanner.kql.text import digest
 from scanner.policy import SIDE_TABLES
 from scanner.sources import positions
+from scanner.sources.jsonsafe import parse, problem, repeated
 from scanner.sources.manifest import FORMAT, AnswerModel, GapModel, Manifest, ScopeModel, SubscriptionModel, TableModel
-from scanner.sources.positions import Places, Position
+from scanner.sources.positions import Places
 
 NAME = "manifest.json"
 MAX_BYTES = 64 * 1024 * 1024
@@ -69,7 +69,7 @@ class Parsed:
 
     def problem(self, path: positions.Path, text: str) -> Problem:
         """A problem about the value at a path of the manifest."""
-        return _problem(self.file, path, self.places.value(path), text)
+        return problem(self.file, path, self.places.value(path), text)
 
 
 def read_manifest(folder: Path) -> Parsed:
@@ -77,20 +77,10 @@ def read_manifest(folder: Path) -> Parsed:
     file = str(folder / NAME)
     data = _bytes(folder, file)
     try:
-        text = data.decode()
-        tree = orjson.loads(data)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise InputError(
-            [Problem(file=file, line=line, column=column, text=f"not UTF-8: {error.reason}")], hint=_HINT
-        ) from error
-    except orjson.JSONDecodeError as error:
-        problem = Problem(file=file, line=error.lineno, column=error.colno, text=f"not JSON: {error.msg}")
-        raise InputError([problem], hint=_HINT) from error
-    found = positions.places(text)
-    problems = [_problem(file, path, at, "stands here a second time in one object") for path, at in found.repeated]
-    problems += _format_problems(file, tree, found)
+        tree, found = parse(data, file)
+    except InputError as error:
+        raise InputError(error.problems, hint=_HINT) from error
+    problems = [*repeated(file, found), *_format_problems(file, tree, found)]
     if problems:
         raise InputError(problems, hint=_HINT)
     return _checked(data, file, found)
@@ -132,7 +122,7 @@ def _format_problems(file: str, tree: object, found: Places) -> Iterator[Problem
         text = f"is {written}, this arguard reads {FORMAT}: use an arguard that knows it, or write the snapshot again"
     else:
         text = f"is not an arguard snapshot: \"format\" must be '{FORMAT}'"
-    yield _problem(file, ("format",) if written is not None else (), found.value(("format",)), text)
+    yield problem(file, ("format",) if written is not None else (), found.value(("format",)), text)
 
 
 def _explain(file: str, detail: ErrorDetails, found: Places) -> Problem:
@@ -141,16 +131,16 @@ def _explain(file: str, detail: ErrorDetails, found: Places) -> Problem:
     at = found.value(path)
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return _problem(file, path, found.key(path), f"unknown key{_suggestion(path)}")
+        return problem(file, path, found.key(path), f"unknown key{_suggestion(path)}")
     if kind == "literal_error":
-        return _problem(file, path, at, f"must be {detail['ctx']['expected']}{_nearest(detail)}")
+        return problem(file, path, at, f"must be {detail['ctx']['expected']}{_nearest(detail)}")
     if kind == "string_pattern_mismatch":
         names = [str(part) for part in path if isinstance(part, str)]
         name = names[0] if "[key]" in detail["loc"] else names[-1]
         at = found.key(path) if "[key]" in detail["loc"] else at
-        return _problem(file, path, at, _PATTERNS.get(name, "holds control characters"))
+        return problem(file, path, at, _PATTERNS.get(name, "holds control characters"))
     text = _TEXTS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
-    return _problem(file, path, at, text)
+    return problem(file, path, at, text)
 
 
 def _suggestion(path: positions.Path) -> str:
@@ -172,7 +162,7 @@ def _table_problems(parsed: Parsed) -> Iterator[Problem]:
         if name not in SIDE_TABLES and name.startswith("arm_"):
             known: Sequence[str] = get_close_matches(name, SIDE_TABLES, n=1)
             hint = f" (did you mean '{known[0]}'?)" if known else ""
-            yield _problem(parsed.file, ("tables", name), parsed.places.key(("tables", name)), f"unknown side table{hint}")
+            yield problem(parsed.file, ("tables", name), parsed.places.key(("tables", name)), f"unknown side table{hint}")
         elif name in SIDE_TABLES and table.types is not None:
             yield parsed.problem(("tables", name, "types"), "side tables have no resource types: leave this key out")
         elif name not in SIDE_TABLES and table.types is None:
@@ -185,7 +175,3 @@ def _answer_problems(parsed: Parsed) -> Iterator[Problem]:
         if digest(answer.query) != name:
             text = f"its digest is {digest(answer.query)}, not the one that it is stored under"
             yield parsed.problem(("answers", name, "query"), text)
-
-
-def _problem(file: str, path: positions.Path, at: Position, text: str) -> Problem:
-    return Problem(file=file, line=at.line, column=at.column, path=".".join(map(str, path)), text=text)

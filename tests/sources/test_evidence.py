@@ -6,15 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from scanner.authoring.evidence import CheckKey
 from scanner.errors import InputError, UsageError
 from scanner.sources.evidence import MAX_BYTES, read_evidence
 from scanner.sources.snapshot import SnapshotSource
-from tests.probes.machine import LINUX_KEYS, WINDOWS_KEYS
 from tests.sources.snapshot_folder import Folder
 
 VM = "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web01"
@@ -45,11 +43,6 @@ def test_a_document_is_a_row_with_its_digest_that_says_what_it_is_worth(tmp_path
     assert found.digest == hashlib.sha256(digest.encode()).hexdigest()
 
 
-def test_the_checks_are_those_of_the_two_probes() -> None:
-    assert set(get_args(CheckKey)) == {*LINUX_KEYS, *WINDOWS_KEYS}
-    assert len(get_args(CheckKey)) == 14
-
-
 def test_every_document_of_the_folder_is_read_in_order_and_nothing_else(tmp_path: Path) -> None:
     for name in ("b.JSON", "a.yml"):
         (tmp_path / name).write_text(json.dumps(document(tool=name)))
@@ -73,6 +66,58 @@ def test_json_of_any_shape_is_json(tmp_path: Path, indent: str | int | None) -> 
     checks = {"win_vss_writers": {"status": "fail", "value": ["a: 8", "b"], "detail": 'Übel \U0001f600 \\ud83d " x'}}
     (tmp_path / "a.json").write_text(json.dumps(document(checks=checks), indent=indent))
     assert read_evidence(tmp_path).rows[0]["checks"] == checks
+
+
+def test_json_may_hold_what_yaml_may_not(tmp_path: Path) -> None:
+    checks = {"win_vss_writers": {"status": "fail", "value": 4.5, "detail": "two\nlines,\ta tab"}}
+    (tmp_path / "a.json").write_text(json.dumps(document(checks=checks)))
+    (row,) = read_evidence(tmp_path).rows
+    assert row["checks"]["win_vss_writers"] == {"status": "fail", "value": "4.5", "detail": "two\nlines,\ta tab"}
+
+
+def test_a_problem_has_its_place_whatever_the_json_looks_like(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(document(tool="\U0001f600", collected_at="soon"), indent="\t"))
+    (found,) = problems(tmp_path)
+    assert found.startswith("a.json:3:18: collected_at: must be an RFC 3339 time")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"id": NaN}',
+        '{"id": "\\ud83d"}',
+        '{"id": 1',
+        "",
+        "[" * 100_000,
+        '{"id": ' + "[" * 70 + "]" * 70 + "}",
+        f'{{"id": {"9" * 5000}}}',
+        "[]",
+        "null",
+    ],
+    ids=["NaN", "half a character", "cut", "empty", "endless", "deep", "huge", "a list", "nothing"],
+)
+def test_what_is_no_document_is_refused_and_never_a_bug(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert problems(tmp_path)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(json.dumps(document()))
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.json").symlink_to(tmp_path / "elsewhere")
+    assert problems(folder) == ["a.json: is no plain file"]
+
+
+def test_what_the_files_are_called_changes_nothing(tmp_path: Path) -> None:
+    first, second = json.dumps(document()), json.dumps(document(id=VM.replace("web01", "web02")))
+    digests = set()
+    for name, texts in (("one", (first, second)), ("two", (second, first))):
+        (tmp_path / name).mkdir()
+        for file, text in zip("ab", texts, strict=True):
+            (tmp_path / name / f"{file}.json").write_text(text)
+        digests.add(read_evidence(tmp_path / name).digest)
+    assert len(digests) == 1
 
 
 def test_a_byte_order_mark_is_no_trouble(tmp_path: Path) -> None:
@@ -122,13 +167,19 @@ def test_a_folder_without_documents_is_a_mistake(tmp_path: Path) -> None:
         read_evidence(tmp_path / "file")
 
 
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """A folder with one document."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.json").write_text(json.dumps(document()))
+    return folder
+
+
 def test_beside_a_snapshot_every_subscription_has_answered_and_others_are_left_out(
-    folder: Folder, opened: Callable[..., SnapshotSource], tmp_path: Path
+    folder: Folder, opened: Callable[..., SnapshotSource], docs: Path
 ) -> None:
     folder.table("resources", [])
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "a.json").write_text(json.dumps(document()))
     (docs / "b.json").write_text(json.dumps(document(id=VM.replace("/s1/", "/elsewhere/"))))
     secret = document(id=VM.replace("web01", "web02"), checks={"lin_python": {**CHECK, "value": "https://x/?sig=Hunter2"}})
     (docs / "c.json").write_text(json.dumps(secret))
@@ -143,11 +194,8 @@ def test_beside_a_snapshot_every_subscription_has_answered_and_others_are_left_o
 
 
 def test_a_snapshot_with_evidence_of_its_own_takes_no_other(
-    folder: Folder, opened: Callable[..., SnapshotSource], tmp_path: Path
+    folder: Folder, opened: Callable[..., SnapshotSource], docs: Path
 ) -> None:
     folder.table("evidence", [])
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    (docs / "a.json").write_text(json.dumps(document()))
     with pytest.raises(UsageError, match="holds evidence of its own"):
         opened(evidence=read_evidence(docs))
