@@ -28,6 +28,7 @@ DEFECTS = ("ABK101", "ABK301", "ABK401", "ABK501", "ABK502", "ABK602")
 TABLES = (
     "arm_locks",
     "arm_vm_status",
+    "guestconfigurationresources",
     "patchassessmentresources",
     "recoveryservicesresources",
     "resourcecontainers",
@@ -108,6 +109,7 @@ def _rows(home: _Home, machines: int, wrong: Mapping[int, str]) -> dict[str, lis
         "resources": [_vault(home)],
         "recoveryservicesresources": [_policy(home)],
         "resourcecontainers": list(_containers(home)),
+        "guestconfigurationresources": [],
         "patchassessmentresources": [],
         "arm_vm_status": [],
         "arm_locks": [_lock(home)] if "ABK101" in wrong.values() else [],
@@ -327,7 +329,7 @@ def _manifest(homes: list[str], streams: Mapping[str, _Table]) -> bytes:
             "file": f"{name}.ndjson",
             "rows": table.rows,
             "sha256": table.sha256.hexdigest(),
-            **({} if name.startswith("arm_") else {"types": sorted(table.types)}),
+            **({} if name.startswith("arm_") else {"types": sorted(table.types) or ["*"]}),
             "answered": homes,
             "gaps": [],
         }

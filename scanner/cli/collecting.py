@@ -42,7 +42,8 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
 ) -> int:
     """Collect into a folder; 0 when everything answered, 3 with gaps, 130 or 143 when interrupted."""
     check_scope(azure)
-    order = order_of(load_packs(packs), Options(policies=tuple(policies)), azure)
+    # What is kept may be judged with evidence later, for which some policies ask Azure more.
+    order = order_of(load_packs(packs), Options(policies=tuple(policies)), azure, frozenset({"evidence"}))
     if raw:
         order = replace(order, raw=raw_tables(order.questions.queries))
     display = Display(sys.stderr, quiet=quiet, verbose=verbose)

@@ -33,6 +33,8 @@ from scanner.sources.azure.wire import Timing
 
 POPULATIONS = 10
 """Queries of the bundled pack that its policies need when none is selected."""
+KEPT = POPULATIONS + 1
+"""Those that are collected: what policies with evidence ask besides is kept for them."""
 DATE = {"Date": "Fri, 20 Nov 2026 06:00:00 GMT"}
 """The moment of the estates that the tests share."""
 MOMENT = Fault(route="subscriptions", action=Headers(headers=DATE))
