@@ -49,8 +49,6 @@ class Handler(BaseHTTPRequestHandler):
             self.write_reply(error(HTTPStatus.LENGTH_REQUIRED, "LengthRequired", "The request must state its length."))
             return
         body = self.rfile.read(int(length))
-        if self.server.latency:
-            self.closing.wait(self.server.latency)
         self.server.respond(
             self,
             Seen(
@@ -110,7 +108,6 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     respond: Callable[[Handler, Seen], None]
-    latency: float
 
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
         super().__init__(("127.0.0.1", port), Handler)
@@ -138,9 +135,9 @@ class Listener(ThreadingHTTPServer):
         return connection
 
     @contextmanager
-    def serving(self, respond: Callable[[Handler, Seen], None], *, latency: float) -> Iterator[None]:
-        """Let `respond` answer requests, each after `latency` seconds, until the block ends."""
-        self.respond, self.latency = respond, latency
+    def serving(self, respond: Callable[[Handler, Seen], None]) -> Iterator[None]:
+        """Let `respond` answer requests until the block ends."""
+        self.respond = respond
         acceptor = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         acceptor.start()
         try:

@@ -46,7 +46,10 @@ class Emulator:
             return list(self._seen.values())
 
     def restart(self, faults: Iterable[Fault] = ()) -> None:
-        """Play other faults from now on, counted from 1, and forget what was asked before; the estate stays loaded."""
+        """Play other faults from now on, counted from 1, and forget what was asked before; the estate stays loaded.
+
+        What is still being answered then is forgotten too.
+        """
         with self._lock:
             self.script = Script(faults)
             self._seen.clear()
@@ -61,9 +64,12 @@ class Emulator:
         return numbered
 
     def answered(self, seen: Seen, status: int) -> None:
-        """Take note of the status that a request was answered with, and tell whoever watches."""
+        """Take note of the status that a request was answered with, and tell whoever watches; not of what is forgotten."""
         done = replace(seen, status=status)
         with self._lock:
+            known = self._seen.get((seen.route, seen.number))
+            if known is None or replace(known, status=seen.status) != seen:
+                return
             self._seen[seen.route, seen.number] = done
         self._watch(done)
 
@@ -105,9 +111,12 @@ def serve(  # noqa: PLR0913 - what an emulator can be told, all of it optional
         )
 
         def respond(handler: Handler, seen: Seen) -> None:
-            _respond(handler, emulator.note(replace(seen, at=clock())), emulator=emulator, service=service)
+            noted = emulator.note(replace(seen, at=clock()))
+            if latency:
+                handler.closing.wait(latency)
+            _respond(handler, noted, emulator=emulator, service=service)
 
-        with listener.serving(respond, latency=latency):
+        with listener.serving(respond):
             yield emulator
 
 

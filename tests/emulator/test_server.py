@@ -20,7 +20,7 @@ from scanner.emulator.estate import Estate
 from scanner.emulator.exchange import Reply, Seen, error
 from scanner.emulator.quota import Quota
 from scanner.emulator.script import Fault, Wire
-from scanner.emulator.server import serve
+from scanner.emulator.server import Emulator, serve
 from scanner.model import Json
 from tests.emulator.emulated import CONTOSO, DEV, GRAPH, PROD, Client, emulated
 
@@ -312,3 +312,17 @@ def test_a_restart_plays_other_faults_and_counts_anew(tmp_path: Path) -> None:
         client.emulator.restart()
         assert client.emulator.seen == []
         assert client.send("GET", path).status == 200
+
+
+def test_what_was_asked_before_a_restart_is_forgotten_even_where_it_is_answered_after(tmp_path: Path) -> None:
+    told: list[Seen] = []
+    emulator = Emulator(url="https://localhost", ca=tmp_path, watch=told.append)
+    first = emulator.note(Seen(route="graph", number=0, method="POST", path="/", query="a", body=b"a"))
+    emulator.restart()
+    emulator.answered(first, 200)
+    assert (emulator.seen, told) == ([], [])
+    second = emulator.note(Seen(route="graph", number=0, method="POST", path="/", query="b", body=b"b"))
+    emulator.answered(first, 200)
+    assert (emulator.seen, told) == ([second], [])
+    emulator.answered(second, 429)
+    assert [one.status for one in emulator.seen] == [one.status for one in told] == [429]
