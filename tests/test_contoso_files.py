@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from examples import arg_rows, build_contoso
+from examples import arg_rows, build_contoso, contoso_evidence
+from scanner.sources.evidence import read_evidence
 from tests.contoso_rows import (
     COLLECTION,
     DISK,
@@ -32,6 +33,12 @@ def test_the_snapshot_on_disk_is_what_the_generator_writes(tmp_path: Path) -> No
     arg_rows.write(build_contoso.files(), tmp_path / "new")
     written = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
     assert written == {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.name != "STORY.md"}
+
+
+def test_the_evidence_on_disk_is_what_the_generator_writes() -> None:
+    written = {path.name: path.read_bytes() for path in build_contoso.EVIDENCE.iterdir()}
+    assert written == contoso_evidence.files()
+    assert {row["id"].lower() for row in read_evidence(build_contoso.EVIDENCE).rows} <= {row["id"].lower() for row in rows(VM)}
 
 
 @pytest.mark.parametrize("seed", ["0", "4711"])

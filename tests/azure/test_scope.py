@@ -144,9 +144,8 @@ def test_names_lose_control_characters_and_what_is_too_long() -> None:
 @given(st.lists(st.dictionaries(st.sampled_from(["id", "subscriptionId", "displayName", "state"]), json_values | st.text())))
 def test_whatever_is_listed_a_manifest_can_hold(items: list[Json]) -> None:
     scope = ask(ALL, {LIST: page(*items)}).scope
-    for one in scope.subscriptions:
-        SubscriptionModel(id=one.id, name=one.name, state=one.state)
-    ScopeModel(kind="discovered", subscriptions=scope.expected)
+    held = [SubscriptionModel(id=one.id, name=one.name, state=one.state) for one in scope.subscriptions]
+    assert tuple(one.id for one in held) == ScopeModel(kind="discovered", subscriptions=scope.expected).subscriptions
 
 
 def test_the_canary_is_a_query_as_any_population() -> None:

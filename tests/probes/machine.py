@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from scanner.authoring.evidence import CheckKey
 
 PROBES = Path(__file__).resolve().parents[2] / "policies" / "azure-backup" / "probes"
 SCRIPT = PROBES / "probe.sh"
@@ -24,26 +26,8 @@ VM = (
     "/virtualMachines/web01"
 )
 TOOLS = ("awk", "cat", "date", "grep", "mktemp", "mv", "od", "rm", "sed", "timeout", "tr")
-LINUX_KEYS = (
-    "lin_agent_process",
-    "lin_python",
-    "lin_agent_autorestart",
-    "lin_waagent_conf",
-    "net_wireserver",
-    "net_dhcp",
-)
-WINDOWS_KEYS = (
-    "win_agent_service",
-    "win_dotnet_release",
-    "win_complus",
-    "win_msdtc_account",
-    "win_vss_writers",
-    "win_av_exclusions",
-    "win_applocker",
-    "win_vcredist",
-    "net_wireserver",
-    "net_dhcp",
-)
+LINUX_KEYS = tuple(key for key in get_args(CheckKey) if not key.startswith("win_"))
+WINDOWS_KEYS = tuple(key for key in get_args(CheckKey) if not key.startswith("lin_"))
 HEALTHY_CONF = "# Azure Linux Agent\nExtensions.Enabled=y\nProvisioning.Agent=auto\nLogs.Verbose=n\n"
 HEALTHY_ADDRESS = (
     "2: eth0    inet 10.0.0.4/24 metric 100 brd 10.0.0.255 scope global dynamic eth0"
