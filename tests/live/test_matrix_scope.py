@@ -81,7 +81,9 @@ def test_row_34_a_disabled_subscription_is_a_gap_that_names_it(state: str, healt
 
 def test_row_34_a_subscription_with_an_unpaid_bill_still_answers(healthy: Path, tmp_path: Path) -> None:
     first, second = subscriptions(healthy)
-    expect_green(scan_live(restated(healthy, tmp_path / "estate", {first: "PastDue", second: "Warned"}), *TWO))
+    run = scan_live(restated(healthy, tmp_path / "estate", {first: "PastDue", second: "Warned"}), *TWO)
+    expect_green(run)
+    assert {one["display"]["subscription"] for one in run.of("verdict") if one["verdict"] == "pass"} == {first, second}
 
 
 ACCESS_DENIED = error(403, "AccessDenied", "No.", [{"code": "AccessDenied", "message": "AccessDenied"}])

@@ -179,6 +179,7 @@ def test_row_65_a_certificate_that_ran_out(healthy: Path, homes: tuple[str, ...]
 def test_row_65_a_bundle_of_authorities_that_is_not_there(stage: Stage, homes: tuple[str, ...], tmp_path: Path) -> None:
     run = stage.scan(*named(homes), environment={"REQUESTS_CA_BUNDLE": str(tmp_path / "none.pem")})
     expect_nothing_seen(run, "CaBundleMissing", attempts=3)
+    assert run.seen == []
     expect_cure(run, "CaBundleMissing", "REQUESTS_CA_BUNDLE")
 
 

@@ -197,6 +197,8 @@ def test_a_listed_subscription_that_this_identity_does_not_see(healthy: Path, re
     named = [part for one in homes for part in ("--subscription", one)]
     run = scan_live(healthy, *named, roles=Roles([Assignment(scope=below(homes[0]))]))
     expect_missing(run, reader, homes[1], {("RIGHTS_PARTIAL", homes[1], PERMISSIONS), ("DENIED", homes[1], REFUSED)})
+    passed = {one["display"]["subscription"] for one in run.of("verdict") if one["verdict"] == "pass"}
+    assert passed == {homes[0]}
 
 
 def test_a_listed_subscription_that_vanished(healthy: Path, reader: Run, homes: Sequence[str]) -> None:
