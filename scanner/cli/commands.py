@@ -45,7 +45,7 @@ _output = option(
     metavar="FORMAT[=FILE]",
     multiple=True,
     group=OUTPUT,
-    help="Write console, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
+    help="Write console, csv, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
 )
 # No environment variables: ARGUARD_QUOTA, for one, is the scanner's.
 _served = partial(click.option, cls=Option, group="What is served")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema_rs
 
-from reporters import console, junit, native, sarif
+from reporters import console, csv, junit, native, sarif
 from scanner.model import Because, Failure, Severity, Verdict
 from tests.reporters import estate
 
@@ -73,6 +73,12 @@ def test_a_viewer_of_sarif_finds_what_explains_the_job() -> None:
         "toldBy": "number",
         "numbers": [400],
     }
+
+
+def test_a_spreadsheet_names_the_code_and_what_explains_it() -> None:
+    header, *_, last = b"".join(csv.render(RESULT)).decode().splitlines()
+    line = dict(zip(header.split(","), last.split(","), strict=True))
+    assert (line['"code"'], line['"because"']) == ('"ErrorA"', '"ABK301 /X/web01"')
 
 
 def test_the_schema_takes_it() -> None:
