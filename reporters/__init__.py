@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
+from reporters.view import UNASKED, Profile, View
 from scanner.model import ScanResult
 
-_SHARED = frozenset({"advice", "rows", "sanitise", "wording"})
+_SHARED = frozenset({"advice", "rows", "sanitise", "view", "wording"})
 
 
 class Reporter(Protocol):
-    """What every format offers; options beyond the result have defaults (see `reporters.console`)."""
+    """What every format offers; options beyond the view have defaults (see `reporters.console`)."""
 
-    def render(self, result: ScanResult) -> Iterator[bytes]:
+    @property
+    def PROFILES(self) -> Mapping[str, Profile]:  # noqa: N802 - a constant of a module
+        """The ways to write the format, the one that is meant without a name first; its name is empty if it is the only one."""
+        ...
+
+    def render(self, result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
         """Write the report in pieces; RuntimeError if the result contradicts its own counts, which is a bug in arguard."""
+        ...
+
+
+class Divided(Reporter, Protocol):
+    """What a format with a profile that writes a folder offers besides."""
+
+    def parts(self, result: ScanResult, view: View = UNASKED) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """The name and the pieces of each file, in the order of their names."""
         ...
 
 

@@ -17,18 +17,20 @@ from reporters.console_gaps import missing
 from reporters.console_lines import BLANK, Line, heading
 from reporters.console_table import Table, table
 from reporters.sanitise import clean, console_safe
+from reporters.view import UNASKED, WHOLE, View
 from scanner.model import ScanResult
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
 
+PROFILES = WHOLE
 _NARROWEST = 80
 _UNFOLDED = 100_000
 _BETWEEN = 2
 _SHORTEST_TITLE = 12
 
 
-def render(result: ScanResult, *, color: bool = False, width: int = 100) -> Iterator[bytes]:
+def render(result: ScanResult, _view: View = UNASKED, *, color: bool = False, width: int = 100) -> Iterator[bytes]:
     """Write the report for a terminal of `width` columns, with escape codes for colour only where `color` is true."""
     console, width = _console(color=color), max(width, _NARROWEST)
     for line in _above(result):

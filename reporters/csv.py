@@ -17,8 +17,10 @@ from functools import partial
 from reporters import wording
 from reporters.rows import rows
 from reporters.sanitise import console_safe, one_line
+from reporters.view import FILTERED, UNASKED, View
 from scanner.model import Finding, Outcome, PolicyResult, ScanResult
 
+PROFILES = FILTERED
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """What a formula begins with, in full width too, which spreadsheets read as the plain characters; blanks in front are gone."""
 
@@ -54,14 +56,14 @@ class _Line:
 _COLUMNS = tuple(field.name for field in fields(_Line))
 
 
-def render(result: ScanResult) -> Iterator[bytes]:
+def render(result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
     """Write the names of the columns, then line by line."""
     yield _encoded(_COLUMNS)
-    for line in _lines(result):
+    for line in _lines(result, view):
         yield _encoded(tuple(getattr(line, name) for name in _COLUMNS))
 
 
-def _lines(result: ScanResult) -> Iterator[_Line]:
+def _lines(result: ScanResult, view: View) -> Iterator[_Line]:
     if not result.decision.complete:
         yield _Line(kind="incomplete", message="; ".join(result.decision.reasons) or "no reason was recorded")
     names = {one.id: one.name for one in result.info.scope.subscriptions}
@@ -75,7 +77,7 @@ def _lines(result: ScanResult) -> Iterator[_Line]:
         if policy.outcome is Outcome.NONE:
             yield about(kind="none", message="nothing to judge (proven)")
         yield from _gaps(policy, about, names)
-        for _, finding in rows(result, policy):
+        for _, finding in rows(result, policy, view):
             yield _verdict(finding, policy, about, names)
 
 

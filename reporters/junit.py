@@ -3,7 +3,8 @@
 A pass is a bare case, a fail a `<failure>` (below `--fail-on` too), waived and known rows are `<skipped>`, a row that could
 not be decided and a gap of a policy are an `<error>` each. Rows that a policy does not apply to are a property of the suite.
 An incomplete scan without such an error (nothing was asked, say) has one of its own, in the suite "arguard": no file of an
-incomplete scan is green.
+incomplete scan is green. The profile `policies` writes a file for each policy, since readers limit the size of one (GitLab:
+30 MB), and that suite into a file of its own. More passes than readers bear are one case, unless they are asked for.
 
 junit-xml builds the elements in portions; its own serialiser writes attributes that Jenkins' current `junit-10.xsd` refuses
 (`disabled`) and newlines that differ between Python versions, so the document is written here, suite by suite.
@@ -15,18 +16,20 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import junit_xml
 
 from reporters import wording
 from reporters.junit_cases import Case, cases_of, scan_case, tally_of
 from reporters.sanitise import one_line, xml_safe
+from reporters.view import UNASKED, Profile, View
 from scanner.model import PolicyResult, ScanResult
 
+PROFILES: Final = {"": Profile(), "policies": Profile(folder=True)}
 _JUNIT: Any = junit_xml  # has no types
 PORTION = 1_000
 """Cases that are in memory at a time."""
@@ -45,9 +48,9 @@ class _Suite:
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
-def render(result: ScanResult) -> Iterator[bytes]:
+def render(result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
     """Write the document; reads the verdicts twice, because XML wants the totals first."""
-    tallies = {policy.info.id: tally_of(result, policy) for policy in result.policies if policy.asked}
+    tallies = {policy.info.id: tally_of(result, policy, view) for policy in result.policies if policy.asked}
     total = sum(tallies.values(), Counter[str]())
     broken = not tallies or (not result.decision.complete and not total["error"])
     total.update({"tests": broken, "error": broken})
@@ -57,21 +60,33 @@ def render(result: ScanResult) -> Iterator[bytes]:
         yield from _written(_scan_suite(result), [scan_case(result)])
     for policy in result.policies:
         if policy.asked:
-            yield from _written(_policy_suite(result, policy, tallies[policy.info.id]), cases_of(result, policy))
+            yield from _written(_policy_suite(result, policy, tallies[policy.info.id]), cases_of(result, policy, view))
     yield b"</testsuites>\n"
+
+
+def parts(result: ScanResult, view: View = UNASKED) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """One document for each policy that was asked, and one for the scan itself where it is not complete."""
+    asked = [policy for policy in result.policies if policy.asked]
+    if not asked or not result.decision.complete:
+        yield "TEST-arguard.xml", render(replace(result, policies=()), view)
+    told = replace(result.decision, complete=True)  # by the file above
+    for policy in asked:
+        yield f"TEST-{policy.info.id}.xml", render(replace(result, policies=(policy,), decision=told), view)
 
 
 def _scan_suite(result: ScanResult) -> _Suite:
     return _Suite(name="arguard", package="arguard", time=_time(result.info.run_time), tally={"tests": 1, "error": 1})
 
 
-def _policy_suite(result: ScanResult, policy: PolicyResult, tally: Mapping[str, int]) -> _Suite:
+def _policy_suite(result: ScanResult, policy: PolicyResult, tally: Counter[str]) -> _Suite:
     info = policy.info
     properties = {
         "severity": info.severity.word,
         "result": policy.outcome.value,
         "policy_file": f"{info.file}:{info.line}",
-        "not_applicable": str(tally.get("not_applicable", 0)),
+        "not_applicable": str(tally["not_applicable"]),
+        "passed": str(policy.counts.passed),
+        "left_out": str(tally["left_out"]),
         "scope": result.info.scope.kind,
         "as_of": f"{_time(result.info.as_of)}Z",
     }

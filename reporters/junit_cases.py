@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from reporters import wording
 from reporters.rows import rows
 from reporters.sanitise import clean, one_line
+from reporters.view import UNASKED, View
 from scanner.model import Finding, PolicyInfo, PolicyResult, ScanResult, Verdict
 
 _NAME, _SUBJECT = 120, 100
 """Case names stay below 256 characters: beyond that Azure Pipelines has lost whole files (dotnet/arcade#9389)."""
+MANY = 10_000
+"""More passes of a policy than this are one case, unless they are asked for (GitLab bears 250,000 objects in a file)."""
 _DIGITS = 12
 """Hex digits of the fingerprint in a case name: GitLab drops cases whose names repeat, and many resources share a name."""
 
@@ -29,12 +32,23 @@ class Case:
     body: str = ""
 
 
-def tally_of(result: ScanResult, policy: PolicyResult) -> Counter[str]:
-    """How many cases of each element a policy has; `tests` is their sum, `not_applicable` rows are no cases."""
-    tally = Counter(_element(finding) or finding.verdict.value for _, finding in rows(result, policy))
+def tally_of(result: ScanResult, policy: PolicyResult, view: View = UNASKED) -> Counter[str]:
+    """How many cases of each element a policy has; `tests` is their sum. Rows that do not apply are no cases.
+
+    `left_out` counts the rows that are no cases because the view does not show them.
+    """
+    tally = Counter(_element(finding) or finding.verdict.value for _, finding in rows(result, policy, view))
+    left_out = policy.counts.rows - tally.total()
+    passes = 1 if _too_many_passes(policy, view) else tally["pass"]
     tally["error"] += len(policy.gaps)
-    tally["tests"] = max(1, tally.total() - tally["not_applicable"])
-    return tally
+    tally["tests"] = max(1, passes + sum(tally[element] for element in ("failure", "error", "skipped")))
+    tally["not_applicable"] = policy.counts.not_applicable
+    return tally + Counter(left_out=left_out)
+
+
+def _too_many_passes(policy: PolicyResult, view: View) -> bool:
+    """Whether the passes of a policy are told in one case: readers hold whole files in memory, and nobody asked for them."""
+    return view.include is None and policy.counts.passed > MANY
 
 
 def _element(finding: Finding) -> str:
@@ -59,11 +73,14 @@ def scan_case(result: ScanResult) -> Case:
     )
 
 
-def cases_of(result: ScanResult, policy: PolicyResult) -> Iterator[Case]:
+def cases_of(result: ScanResult, policy: PolicyResult, view: View = UNASKED) -> Iterator[Case]:
     """The cases of one policy: its rows, its gaps, or one case that says why there is none."""
-    some = False
-    for number, finding in rows(result, policy):
-        if finding.verdict is not Verdict.NOT_APPLICABLE:
+    folded = _too_many_passes(policy, view)
+    some = folded
+    if folded:
+        yield Case(name=f"{policy.counts.passed} rows pass (told as one case)", classname=_classname(policy.info))
+    for number, finding in rows(result, policy, view):
+        if finding.verdict is not Verdict.NOT_APPLICABLE and not (folded and finding.verdict is Verdict.PASS):
             some = True
             yield _case(finding, number, policy.info)
     yield from _gap_cases(policy)
@@ -73,8 +90,13 @@ def cases_of(result: ScanResult, policy: PolicyResult) -> Iterator[Case]:
 
 def _empty_case(policy: PolicyResult) -> Case:
     """The one case of a suite without any: readers take a file without cases for a broken one."""
-    skipped = policy.counts.not_applicable
-    name = f"no row applies ({skipped} not applicable)" if skipped else "nothing to judge (proven)"
+    counts = policy.counts
+    if judged := counts.rows - counts.not_applicable:
+        name = f"no row is shown ({judged} left out)"
+    elif counts.not_applicable:
+        name = f"no row applies ({counts.not_applicable} not applicable)"
+    else:
+        name = "nothing to judge (proven)"
     return Case(name=name, classname=_classname(policy.info))
 
 

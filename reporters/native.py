@@ -15,12 +15,14 @@ import orjson
 
 from reporters.rows import rows
 from reporters.sanitise import json_safe, json_value, well_formed
+from reporters.view import UNASKED, WHOLE, View
 from scanner.model import Failure, Finding, Gap, Json, PolicyInfo, ScanInfo, ScanResult, Scope
 
 FORMAT = "arguard-result/1"
+PROFILES = WHOLE
 
 
-def render(result: ScanResult) -> Iterator[bytes]:
+def render(result: ScanResult, _view: View = UNASKED) -> Iterator[bytes]:
     """Write the result line by line; the decision holds the sha256 of all bytes before it, and only traces follow it."""
     digest = hashlib.sha256()
     for document in _documents(result):

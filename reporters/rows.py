@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from reporters.view import UNASKED, View
 from scanner.model import Finding, PolicyResult, ScanResult, Verdict
 
 
-def rows(result: ScanResult, policy: PolicyResult) -> Iterator[tuple[int, Finding]]:
-    """Every verdict of a policy with its number among the rows of one identity: 1, but 2 and more for duplicates.
+def rows(result: ScanResult, policy: PolicyResult, view: View = UNASKED) -> Iterator[tuple[int, Finding]]:
+    """The verdicts of a policy that an output shows, each with its number among the rows of one identity.
+
+    The number is 1, but 2 and more for duplicates.
 
     RuntimeError when the verdicts do not add up to the policy's counts: a report that lost rows must not be written.
     """
@@ -19,7 +22,8 @@ def rows(result: ScanResult, policy: PolicyResult) -> Iterator[tuple[int, Findin
         this = (finding.resource.id, finding.subject)
         identity, number = this, number + 1 if this == identity else 1
         seen[finding.verdict] += 1
-        yield number, finding
+        if view.shows(finding):
+            yield number, finding
     _agree(policy, seen)
 
 

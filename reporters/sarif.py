@@ -18,8 +18,11 @@ import orjson
 from reporters import wording
 from reporters.rows import rows
 from reporters.sanitise import clean, json_safe, json_value, one_line
+from reporters.view import UNASKED, Profile, Shown, View
 from scanner.model import Failure, Finding, Gap, Json, PolicyInfo, PolicyResult, ScanResult, Severity, Verdict
 
+_FAILS = Profile(choices=frozenset({Shown.FAIL}))
+PROFILES: Final = {"full": Profile(), "github": _FAILS, "azdo": _FAILS}
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _HOME = "https://github.com/arguard/arguard"
 _ROOT = "%SRCROOT%"
@@ -48,13 +51,13 @@ _PAGE = re.compile(r"https://[A-Za-z0-9.-]+(/([A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0
 """References that every reader takes for a URI; one that is none would have the whole file refused."""
 
 
-def render(result: ScanResult) -> Iterator[bytes]:
+def render(result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
     """Write one JSON document, a result a line."""
     yield b'{"$schema":"' + _SCHEMA.encode() + b'","version":"2.1.0","runs":[' + _encoded(_run(result))[:-1] + b',"results":['
     separator = b"\n"
     policies = {policy.info.id: policy.info for policy in result.policies}
     for index, policy in enumerate(result.policies):
-        for number, finding in rows(result, policy):
+        for number, finding in rows(result, policy, view):
             yield separator + _encoded(_result(finding, number, policies, index=index))
             separator = b",\n"
     yield b"\n]}]}\n"

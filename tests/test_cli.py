@@ -16,6 +16,7 @@ import pytest
 import reporters
 import reporters.junit
 import scanner.scan
+from reporters.view import View
 from scanner.attach import Joined
 from scanner.cli import Terminated, main, outputs
 from scanner.evaluate import evaluate as evaluate_rows
@@ -148,7 +149,7 @@ def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
 
 @pytest.fixture
 def break_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_result: ScanResult) -> Iterator[bytes]:
+    def full(_result: ScanResult, _view: View) -> Iterator[bytes]:
         yield b"<testsuites>"
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -413,7 +414,7 @@ def test_a_log_file_that_cannot_be_opened_is_4(tmp_path: Path) -> None:
 def test_a_broken_reporter_does_not_take_the_others_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(_result: ScanResult) -> Iterator[bytes]:
+    def broken(_result: ScanResult, _view: View) -> Iterator[bytes]:
         raise ZeroDivisionError
         yield b""
 

@@ -42,10 +42,18 @@ _output = option(
     "-o",
     "--output",
     "outputs",
-    metavar="FORMAT[=FILE]",
+    metavar="FORMAT[:PROFILE][=FILE]",
     multiple=True,
     group=OUTPUT,
     help="Write console, csv, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
+)
+_include = option(
+    "--include",
+    "includes",
+    metavar="[FORMAT=]VERDICT,...",
+    multiple=True,
+    group=OUTPUT,
+    help="Only these rows in that output: pass, fail, waived, unknown, not_applicable. Repeatable. Default: what it is for.",
 )
 # No environment variables: ARGUARD_QUOTA, for one, is the scanner's.
 _served = partial(click.option, cls=Option, group="What is served")
@@ -118,6 +126,7 @@ def arguard() -> None:
 )
 @_evidence
 @_output
+@_include
 @_quiet
 @_verbose
 @_log_file
@@ -189,11 +198,12 @@ def emulate(**options: Any) -> int:
 
 @arguard.command(cls=Command)
 @_output
-def demo(outputs: tuple[str, ...]) -> int:
+@_include
+def demo(outputs: tuple[str, ...], includes: tuple[str, ...]) -> int:
     """Scan the bundled estate of a fictitious company, without Azure."""
     from scanner.cli.demo import run  # noqa: PLC0415 - keeps --help fast
 
-    return run(outputs)
+    return run(outputs, includes)
 
 
 @arguard.command("test", cls=Command, short_help="Run the cases of a pack's policies.")

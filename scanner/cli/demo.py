@@ -23,13 +23,13 @@ def estate() -> Path:
     return installed if installed.is_dir() else home.parent / "examples" / "contoso"
 
 
-def run(texts: Sequence[str]) -> int:
+def run(texts: Sequence[str], includes: Sequence[str]) -> int:
     """Scan the estate as of its own time; 0 when the demo itself worked, whatever it found."""
     request = Request(
         snapshot=estate(),
         packs=(),
         options=Options(as_of="snapshot"),
-        outputs=outputs.parse(texts),
+        outputs=outputs.parse(texts, includes),
         query_timeout=120.0,
         quiet=False,
     )

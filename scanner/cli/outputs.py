@@ -1,52 +1,109 @@
-"""Where reports go: parsed and tried before the scan, then written whole or not at all."""
+"""Which reports are asked for and where they go: read and tried before the scan."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import BinaryIO
 
 import reporters
-from scanner.cli.terminal import let_go, print_console
+from reporters.view import UNASKED, Profile, Shown, View
 from scanner.errors import OutputError, UsageError
-from scanner.model import ScanResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One report: its format, and its file (None: stdout)."""
+    """One report: its format, what is asked of it, and its file or folder (None: stdout)."""
 
     format: str
-    file: Path | None
+    view: View = UNASKED
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What `-o` calls it: the format, and the profile where one was named."""
+        return f"{self.format}:{self.view.profile}" if self.view.profile else self.format
+
+    @property
+    def profile(self) -> Profile:
+        """What this way of writing the format can do."""
+        profiles = reporters.load(self.format).PROFILES
+        return profiles[self.view.profile or next(iter(profiles))]
 
 
-def parse(texts: Sequence[str]) -> tuple[Output, ...]:
-    """Read every `FORMAT[=FILE]`; raises UsageError for unknown formats, two on stdout, or one file twice."""
-    problems: list[str] = []
-    outputs: list[Output] = []
-    for text in texts:
-        name, equals, file = text.partition("=")
-        if name not in reporters.names():
-            close = get_close_matches(name, reporters.names(), n=1)
-            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(reporters.names())}"
-            problems.append(f"-o {text}: there is no format '{name}' ({hint})")
-        elif equals and not file:
-            problems.append(f"-o {text}: the file name is missing")
-        else:
-            outputs.append(Output(format=name, file=Path(file) if file else None))
-    on_stdout = [output.format for output in outputs if output.file is None]
+def parse(texts: Sequence[str], includes: Sequence[str] = ()) -> tuple[Output, ...]:
+    """Read every `FORMAT[:PROFILE][=FILE]` and every `[FORMAT[:PROFILE]=]VERDICT,...`.
+
+    Raises UsageError with everything that is wrong: unknown names, two outputs on stdout, one file twice, an output that is
+    asked for what it cannot show.
+    """
+    read = [_output(text) for text in texts]
+    outputs = [one for one in read if isinstance(one, Output)]
+    problems = [one for one in read if isinstance(one, str)]
+    on_stdout = [output.name for output in outputs if output.file is None]
     if len(on_stdout) > 1:
         problems.append(f"-o {' -o '.join(on_stdout)}: two outputs on stdout; give all but one a file: -o FORMAT=FILE")
     files = [output.file.resolve() for output in outputs if output.file]
     problems.extend(f"{file}: two outputs have this file" for file in sorted({one for one in files if files.count(one) > 1}))
+    for text in includes:
+        outputs, wrong = _included(text, outputs, unread=len(read) > len(outputs))
+        problems.extend(wrong)
     if problems:
         raise UsageError("\n".join(problems))
     return tuple(outputs)
+
+
+def _output(text: str) -> Output | str:
+    """One output, or what is wrong with it."""
+    what, equals, file = text.partition("=")
+    name, colon, profile = what.partition(":")
+    if name not in reporters.names():
+        return f"-o {text}: there is no format '{name}' ({_meant(name, reporters.names())})"
+    profiles = [one for one in reporters.load(name).PROFILES if one]
+    if colon and profile not in profiles:
+        hint = _meant(profile, profiles) if profiles else f"{name} has none: write -o {name}"
+        return f"-o {text}: {name} has no profile '{profile}' ({hint})"
+    if equals and not file:
+        return f"-o {text}: the file name is missing"
+    output = Output(format=name, view=View(profile=profile), file=Path(file) if file else None)
+    if output.profile.folder and not file:
+        return f"-o {text}: writes several files; name a folder: -o {text}=FOLDER"
+    return output
+
+
+def _included(text: str, outputs: list[Output], *, unread: bool) -> tuple[list[Output], list[str]]:
+    """The outputs with what one `--include` asks of them, and what is wrong with it; `unread` outputs were refused already."""
+    target, _, words = text.rpartition("=")
+    known = [one.value for one in Shown]
+    given = words.split(",")
+    wrong = [f"--include {text}: there is no verdict '{one}' ({_meant(one, known)})" for one in given if one not in known]
+    meant = [one for one in outputs if not target or target in {one.format, one.name}]
+    if not meant and not unread:
+        wrong.append(f"--include {text}: no output is {target or 'asked for'}; name it with -o")
+    if wrong:
+        return outputs, wrong
+    include = frozenset(map(Shown, given))
+    wrong = [f"--include {text}: {why}" for one in meant if (why := _unable(one, include))]
+    changed = [replace(one, view=replace(one.view, include=include)) if one in meant else one for one in outputs]
+    return changed, wrong
+
+
+def _unable(output: Output, include: frozenset[Shown]) -> str:
+    """Why an output cannot be limited so; empty if it can."""
+    choices = output.profile.choices
+    if not choices:
+        return f"{output.name} always shows the whole; name the output that is meant: --include FORMAT=VERDICT,..."
+    beyond = sorted(one.value for one in include - choices)
+    able = ", ".join(one.value for one in Shown if one in choices)
+    return f"{output.name} shows {able}, never {', '.join(beyond)}" if beyond else ""
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
 
 
 def check(outputs: Sequence[Output], *, inputs: Mapping[str, Path], quiet: bool) -> None:
@@ -54,85 +111,45 @@ def check(outputs: Sequence[Output], *, inputs: Mapping[str, Path], quiet: bool)
 
     `inputs` are folders that are read, by what they are called.
     """
-    problems = [f"{one.file}: {why}" for one in outputs if one.file and (why := _obstacle(one.file, inputs))]
+    problems = [f"{one.file}: {why}" for one in outputs if one.file and (why := _obstacle(one, one.file, inputs))]
     if sys.stdout is None and (not quiet or any(one.file is None for one in outputs)):
         problems.append("stdout: is closed; write to files with -o FORMAT=FILE and -q")
     if problems:
         raise OutputError("\n".join(problems), hint="nothing was scanned; mend the output and run again")
 
 
-def write(outputs: Sequence[Output], result: ScanResult) -> list[str]:
-    """Write every report, each whole or not at all; returns what could not be written and why."""
-    problems: list[str] = []
-    for output in outputs:
-        try:
-            if output.file:
-                _to_file(reporters.load(output.format).render(result), output.file)
-            elif output.format == "console":
-                print_console(result, sys.stdout)
-            else:
-                _to_stream(reporters.load(output.format).render(result), sys.stdout.buffer)
-        except OutputError as error:
-            problems.append(f"{output.format} to {error}")
-        except OSError as error:
-            problems.append(f"{output.format} to {output.file or 'stdout'}: {error.strerror or error}")
-        except Exception as error:  # noqa: BLE001 - one broken reporter must not take the others with it
-            problems.append(f"{output.format} to {output.file or 'stdout'}: a bug in the reporter ({type(error).__name__})")
-    return problems
-
-
-def _obstacle(file: Path, inputs: Mapping[str, Path]) -> str:
+def _obstacle(output: Output, file: Path, inputs: Mapping[str, Path]) -> str:
     """Why an output cannot be written; empty if it can."""
-    return _unfit(file) or _unfit_folder(file.parent, inputs)
+    folder = file if output.profile.folder else file.parent
+    unfit = _no_folder(file) if output.profile.folder else _no_file(file)
+    return next((why for why in (*unfit, *_unfit(folder, inputs))), "")
 
 
-def _unfit(file: Path) -> str:
+def _no_file(file: Path) -> Iterator[str]:
     if file.is_symlink():
-        return "is a symbolic link; outputs are never written through one"
-    if file.is_dir():
-        return "is a folder; name a file in it"
-    if file.exists() and not file.is_file():
-        return "is no ordinary file; without =FILE a report goes to stdout"
-    return ""
+        yield "is a symbolic link; outputs are never written through one"
+    elif file.is_dir():
+        yield "is a folder; name a file in it"
+    elif file.exists() and not file.is_file():
+        yield "is no ordinary file; without =FILE a report goes to stdout"
 
 
-def _unfit_folder(folder: Path, inputs: Mapping[str, Path]) -> str:
+def _no_folder(folder: Path) -> Iterator[str]:
+    if folder.is_symlink():
+        yield "is a symbolic link; outputs are never written through one"
+    elif folder.exists() and not folder.is_dir():
+        yield "is no folder; this output writes several files into one"
+
+
+def _unfit(folder: Path, inputs: Mapping[str, Path]) -> Iterator[str]:
     if not folder.is_dir():
-        return f"the folder {folder} does not exist; create it first"
+        yield f"the folder {folder} does not exist; create it first"
+        return
     for name, read in inputs.items():
         if folder.resolve().is_relative_to(read.resolve()):
-            return f"lies in the {name}, which is never changed"
+            yield f"lies in the {name}, which is never changed"
     try:
         with NamedTemporaryFile(dir=folder, prefix=".arguard-"):
-            return ""
+            pass
     except OSError as error:
-        return f"the folder {folder} cannot be written to ({error.strerror})"
-
-
-def _to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> None:
-    """Write a report that was asked for on stdout: unlike the console, it counts as written only when it was taken whole."""
-    try:
-        stream.writelines(chunks)
-        stream.flush()
-    except OSError:
-        let_go(stream)
-        raise
-
-
-def _to_file(chunks: Iterable[bytes], file: Path) -> None:
-    """Write beside the target (mode 0600), flush to the disk, rename: readers see the old file or the new one."""
-    with NamedTemporaryFile(dir=file.parent, prefix=".arguard-", delete=False) as stream:
-        temporary = Path(stream.name)
-        try:
-            stream.writelines(chunks)
-            stream.flush()
-            os.fsync(stream.fileno())
-        except BaseException:
-            stream.close()
-            temporary.unlink(missing_ok=True)
-            raise
-    try:
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        yield f"the folder {folder} cannot be written to ({error.strerror})"

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from scanner import __version__, gate, packs
-from scanner.cli import logs, outputs
+from scanner.cli import logs, outputs, writing
 from scanner.cli.failures import say
 from scanner.cli.options import GUID_HINT, NO_SCOPE, Azure
 from scanner.cli.progress import Display
@@ -74,7 +74,7 @@ def run(*, snapshot: Path | None, azure: Azure, save: Path | None, verbose: int,
         snapshot=snapshot,
         packs=judge["packs"],
         options=_options(azure, **judge),
-        outputs=outputs.parse(judge["outputs"]),
+        outputs=outputs.parse(judge["outputs"], judge["includes"]),
         query_timeout=judge["query_timeout"],
         quiet=judge["quiet"],
         azure=None if snapshot else azure,
@@ -180,8 +180,8 @@ def _judge(request: Request, job: Job, source: SnapshotSource, spool: Path) -> i
 def _finish(request: Request, result: ScanResult) -> int:
     wanted = [*request.outputs]
     if not request.quiet and all(output.file for output in wanted):
-        wanted.append(outputs.Output(format="console", file=None))
-    problems = outputs.write(wanted, result)
+        wanted.append(outputs.Output(format="console"))
+    problems = writing.write(wanted, result)
     for problem in problems:
         say(sys.stderr, f"not written: {problem}")
     files = [str(output.file) for output in wanted if output.file]
