@@ -83,6 +83,7 @@ def _scan(info: ScanInfo) -> dict[str, Json]:
         "identity": asdict(info.identity) if info.identity else None,
         "commit": info.commit,
         "ci_run": info.ci_run,
+        "pipeline": _sorted(info.pipeline),
     }
 
 
@@ -156,6 +157,7 @@ def _failure(failure: Failure) -> dict[str, Json]:
             {
                 "policy": one.policy,
                 "id": one.id,
+                "display_id": one.display_id,
                 "subject": one.subject,
                 "severity": one.severity.word,
                 "message": one.message,
