@@ -327,6 +327,7 @@ def test_a_failing_row_in_full() -> None:
             "data": {"a": [None], "b": 1},
         }
     ]
+    assert list(event["resources"][0]["data"]) == ["a", "b"]
     assert event["remediation"] == {"desc": info.fix.strip(), "references": list(info.references)}
     assert event["finding_info"]["src_url"] == info.references[0]
     assert event["unmapped"] == {"verdict": "fail", "subject": "lock:x"}
@@ -456,22 +457,25 @@ def test_a_healthy_estate_has_no_unknown_and_no_fail(odd: Mapping[str, ScanResul
     assert {event["severity_id"] for event in events(odd["nothing"])} == {1}
 
 
-def test_a_scope_of_one_subscription_is_that_subscription(odd: Mapping[str, ScanResult]) -> None:
-    result = odd["nothing"]
+@pytest.mark.parametrize("name", ["nothing", "bug"])
+def test_a_scope_of_one_subscription_is_that_subscription(name: str, odd: Mapping[str, ScanResult]) -> None:
+    result = odd[name]
     one = replace(result, info=replace(result.info, scope=replace(result.info.scope, expected=(estate.TEST,))))
+    assert len(events(one)) == 2
     for event in events(one):
         assert event["cloud"]["account"]["uid"] == estate.TEST
         assert event["resources"][0]["uid"] == f"/subscriptions/{estate.TEST}"
 
 
-def test_an_empty_scope_without_a_limit_is_told(odd: Mapping[str, ScanResult]) -> None:
+@pytest.mark.parametrize(("fail_on", "word", "severity_id"), [(None, "never", 4), (Severity.MEDIUM, "medium", 3)])
+def test_a_scan_that_asked_nothing_is_as_bad_as_what_the_gate_fails_on(
+    fail_on: Severity | None, word: str, severity_id: int, odd: Mapping[str, ScanResult]
+) -> None:
     result = odd["empty"]
-    info = replace(
-        result.info, scope=replace(result.info.scope, expected=()), options=replace(result.info.options, fail_on=None)
-    )
-    [event] = events(replace(result, info=info))
+    scope, options = replace(result.info.scope, expected=()), replace(result.info.options, fail_on=fail_on)
+    [event] = events(replace(result, info=replace(result.info, scope=scope, options=options)))
     assert own_checks([event]) == refused(event) == []
-    assert (status(event), event["severity_id"], event["unmapped"]["fail_on"]) == ((0, "Unknown"), 4, "never")
+    assert (status(event), event["severity_id"], event["unmapped"]["fail_on"]) == ((0, "Unknown"), severity_id, word)
 
 
 def test_a_failed_job_names_the_events_that_explain_it() -> None:
