@@ -32,7 +32,7 @@ from reporters.ocsf_event import (
     run_of,
 )
 from reporters.rows import rows
-from reporters.sanitise import one_line
+from reporters.sanitise import json_sorted, one_line
 from reporters.view import FILTERED, UNASKED, View
 from scanner.model import Finding, Gap, Json, Outcome, PolicyInfo, PolicyResult, ScanResult, Scope, Severity, Verdict
 
@@ -89,7 +89,7 @@ def _scan(run: Run, result: ScanResult) -> Event:
             "as_of": moment(info.as_of),
             "fail_on": info.options.fail_on.word if info.options.fail_on else "never",
             "rows": _counts(result),
-            "digests": dict(sorted(info.digests.items())),
+            "digests": json_sorted(info.digests),
             "commit": info.commit,
             "ci_run": info.ci_run,
         },
@@ -233,7 +233,7 @@ def _resource(finding: Finding) -> dict[str, Json]:
                 "type": resource.type,
                 "region": resource.location,
                 "group": filled({"name": resource.resource_group}),
-                "data": dict(sorted(finding.evidence.items())),
+                "data": json_sorted(finding.evidence),
             }
         ),
     }
