@@ -130,6 +130,7 @@ def _verdict(finding: Finding) -> dict[str, Json]:
         "message": finding.message,
         "evidence": _sorted(finding.evidence),
         "cause": finding.cause,
+        "affects": finding.affects,
         "fingerprint": finding.fingerprint,
         "guid": finding.guid,
         "waiver": asdict(finding.waiver) if finding.waiver else None,

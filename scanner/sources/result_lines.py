@@ -176,6 +176,7 @@ class VerdictLine(Line):
     message: str
     evidence: dict[str, Json]
     cause: str | None
+    affects: _Texts
     waiver: WaiverMark | None
     known: bool | None
     failure: _Failure | None
@@ -194,6 +195,7 @@ class VerdictLine(Line):
             message=self.message,
             evidence=self.evidence,
             cause=self.cause,
+            affects=self.affects,
             waiver=self.waiver,
             known=self.known,
             failure=self.failure.failure() if self.failure else None,

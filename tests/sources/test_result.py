@@ -52,6 +52,7 @@ def rich_result() -> ScanResult:
     )
     failure = Failure(code="UserErrorX", title="T", link="https://x.example", told_by="name", numbers=(7,), because=(because,))
     rows["ABK301"] = [replace(one, failure=failure) if one.verdict is Verdict.FAIL else one for one in rows["ABK301"]]
+    rows["ABK101"] = [replace(one, affects=("/x", "/y")) if one is failing else one for one in rows["ABK101"]]
     info = replace(result.info, identity=Identity(credential="cli", tenant="t", object_id="o"), source="azure")
     trace = (Trace(method="POST", route="/r", attempts=2, status=200, request_id="i", ms=3),)
     return replace(result, info=info, findings=Stored(findings=rows), trace=trace)
