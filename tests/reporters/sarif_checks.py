@@ -86,10 +86,11 @@ def _result(result: Run, rules: Sequence[Run]) -> Iterator[str]:
 
 def _place(result: Run) -> Iterator[str]:
     """Readers look at the first location only."""
-    first = next(iter(result.get("locations", ())), {}).get("physicalLocation")
-    if first is None:
+    locations = result.get("locations")
+    if not locations or "physicalLocation" not in locations[0]:
         yield "no physical location"
         return
+    first = locations[0]["physicalLocation"]
     if not _URI.fullmatch(uri := first["artifactLocation"]["uri"]) or uri.startswith("/"):
         yield "uri is not relative"
     if first.get("region", {}).keys() < {"startLine", "startColumn", "endLine", "endColumn"}:

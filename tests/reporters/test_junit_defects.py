@@ -16,7 +16,15 @@ from reporters.junit_cases import Case
 from scanner.model import ScanResult, Verdict
 from tests.reporters.test_junit import XSD, cases, elements, parsed, rendered, suites
 
-TEXTS = {"lone surrogate": "\ud800", "U+FFFE": "\ufffe", "C0": "\x01", "C1": "\x81", "DEL": "\x7f", "newline": "\n", "tab": "\t"}
+TEXTS = {
+    "lone surrogate": "\ud800",
+    "U+FFFE": "\ufffe",
+    "C0": "\x01",
+    "C1": "\x81",
+    "DEL": "\x7f",
+    "newline": "\n",
+    "tab": "\t",
+}
 _LIBRARY: Any = junit_xml  # has no types
 
 
@@ -45,7 +53,9 @@ def test_their_failure_without_text_is_a_pass_and_ours_never(odd: Mapping[str, S
     for message in ("", " ", "\n"):
         root = parsed(with_message(odd["healthy"], message))
         assert elements(root) == {"failure": 1}
-        assert [one.get("message") for one in root.iter("failure")] == [f"Fails: a{message}b".replace("\n", " ").replace("  ", " ")]
+        assert [one.get("message") for one in root.iter("failure")] == [
+            f"Fails: a{message}b".replace("\n", " ").replace("  ", " ")
+        ]
 
 
 def test_a_failure_that_lost_its_text_stops_the_report(odd: Mapping[str, ScanResult], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +65,7 @@ def test_a_failure_that_lost_its_text_stops_the_report(odd: Mapping[str, ScanRes
 
 
 def test_their_writer_fails_on_a_lone_surrogate() -> None:
-    with pytest.raises(Exception, match="not well-formed|surrogates not allowed"):
+    with pytest.raises(Exception, match="invalid character number"):
         theirs(their_case("\ud800"))
 
 
@@ -120,12 +130,13 @@ def test_their_totals_count_a_case_twice_and_ours_once(canonical_scan: ScanResul
 
 
 def test_their_bytes_become_their_spelling_in_python_and_ours_are_text(canonical_scan: ScanResult) -> None:
-    assert 'message="b\'abc\'"' in theirs(their_case(b"abc"))  # type: ignore[arg-type]
+    assert "message=\"b'abc'\"" in theirs(their_case(b"abc"))  # type: ignore[arg-type]
     assert b"=&quot;b'" not in rendered(canonical_scan)
-    assert b'="b\'' not in rendered(canonical_scan)
+    assert b"=\"b'" not in rendered(canonical_scan)
 
 
 def test_their_suite_refuses_a_generator_and_ours_takes_one(odd: Mapping[str, ScanResult]) -> None:
+    suite = _LIBRARY.TestSuite("s", iter([their_case("m")]))
     with pytest.raises(TypeError):
-        _LIBRARY.TestSuite("s", iter([their_case("m")]))
+        _LIBRARY.to_xml_report_string([suite])
     assert list(cases(suites(parsed(with_message(odd["healthy"], "m")))["ABK101"]))
