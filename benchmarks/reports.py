@@ -151,7 +151,7 @@ def _chunks(told: str, scan: ScanResult) -> Iterator[bytes]:
     name, _, profile = output.partition(":")
     reporter = reporters.load(name)
     view = View(profile=profile, include=EVERYTHING if everything else None)
-    if reporter.PROFILES[profile].folder:
+    if reporter.PROFILES[profile or next(iter(reporter.PROFILES))].folder:
         for _, chunks in cast("reporters.Divided", reporter).parts(scan, view):
             yield from chunks
     else:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,10 +16,12 @@ from lxml import etree
 from reporters import junit
 from reporters.junit_cases import MANY
 from reporters.view import EVERYTHING, UNASKED, Shown, View, shown
+from scanner.cli import main
 from scanner.model import Finding, PolicyResult, Reason, ScanResult, Severity, Verdict
 from tests.reporters.estate import finding, policy, result_of
 from tests.reporters.test_junit import XSD
 
+CONTOSO = Path(__file__).resolve().parents[2] / "examples" / "contoso"
 SCANS = ["canonical", "empty", "not-asked", "interrupted", "bug", "nothing", "inapplicable", "healthy", "incomplete", "allowed"]
 VIEWS = [None, EVERYTHING, *(frozenset({one}) for one in Shown), frozenset({Shown.FAIL, Shown.UNKNOWN})]
 _ELEMENTS = {Failure: "failed", Error: "error", Skipped: "skipped"}
@@ -129,6 +133,24 @@ def test_what_is_left_out_is_told(canonical_scan: ScanResult, include: frozenset
 def test_a_suite_whose_rows_are_all_left_out_says_so(odd: Mapping[str, ScanResult]) -> None:
     (suite,) = suites(whole(odd["healthy"], View(include=frozenset({Shown.FAIL}))))
     assert [case.name for case in suite] == ["no row is shown (1 left out)"]
+
+
+@pytest.mark.estate
+def test_the_files_of_the_demo_say_what_its_native_result_says(tmp_path: Path) -> None:
+    (tmp_path / "each").mkdir()
+    targets = {"native": "native", "junit": "junit.xml", "junit:policies": "each"}
+    outputs = [part for name, file in targets.items() for part in ("-o", f"{name}={tmp_path / file}")]
+    assert main(["scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot", "-q", *outputs]) == 1
+    lines = [json.loads(line) for line in (tmp_path / "native").read_text().splitlines()]
+    rows = Counter(line["verdict"] for line in lines if line["kind"] == "verdict" and not line["waiver"])
+    gaps = sum(line["kind"] == "gap" for line in lines)
+    wanted = {"failed": rows["fail"], "error": rows["unknown"] + gaps}
+    assert min(wanted.values()) > 0
+    read = suites((tmp_path / "junit.xml").read_bytes())
+    assert {name: states(read)[name] for name in wanted} == wanted
+    files = {file.name: suites(file.read_bytes()) for file in (tmp_path / "each").iterdir()}
+    assert states(files.pop("TEST-arguard.xml")) == {"error": 1}
+    assert sum((states(one) for one in files.values()), Counter[str]()) == states(read)
 
 
 @pytest.fixture(scope="module")
