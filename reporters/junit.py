@@ -53,7 +53,7 @@ def render(result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
     tallies = {policy.info.id: tally_of(result, policy, view) for policy in result.policies if policy.asked}
     total = sum(tallies.values(), Counter[str]())
     broken = not tallies or (not result.decision.complete and not total["error"])
-    total.update({"tests": broken, "error": broken})
+    total.update({"tests": int(broken), "error": int(broken)})
     yield b'<?xml version="1.0" encoding="UTF-8"?>\n'
     yield _opening("testsuites", {"name": "arguard"} | _totals(total, ("tests", "failure", "error")))
     if broken:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import reporters
 from tests.answers import store_answers
 
 pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parent.parent
 CONTOSO = ROOT / "examples" / "contoso"
 PYTHONS = ["3.11", "3.12", "3.13"]
-FORMATS = ["native", "junit", "sarif", "console"]
 
 
 def interpreter(version: str) -> str:
@@ -70,20 +70,42 @@ def test_the_installed_command_works_in_an_empty_folder(version: str, environmen
     assert not list(tmp_path.iterdir())
 
 
+def asked_for(folder: Path) -> list[str]:
+    """The options for every format in every profile, each into a file or folder of its own."""
+    options = []
+    for name in reporters.names():
+        for profile, how in reporters.load(name).PROFILES.items():
+            target = folder / f"{name}.{profile}"
+            if how.folder:
+                target.mkdir(parents=True)
+            options += ["-o", f"{name}:{profile}={target.name}" if profile else f"{name}={target.name}"]
+    return options
+
+
 def test_every_python_writes_the_same_bytes(environments: dict[str, Path], tmp_path: Path) -> None:
-    seen = set()
+    """Each with another seed of hashes, zone, width, locale and folder."""
+    seen = {}
     for number, version in enumerate(PYTHONS):
-        folder = tmp_path / version
-        folder.mkdir()
-        outputs = [part for name in FORMATS for part in ("-o", f"{name}={name}")]
+        folder = tmp_path / ("deeper/" * number) / version
+        folder.mkdir(parents=True)
         done = run(
-            [str(environments[version]), "scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot", *outputs],
+            [str(environments[version]), "scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot", *asked_for(folder)],
             folder,
-            {"PYTHONHASHSEED": str(number), "TZ": ["UTC", "Asia/Kathmandu", "America/New_York"][number]},
+            {
+                "PYTHONHASHSEED": str(number),
+                "TZ": ["UTC", "Asia/Kathmandu", "America/New_York"][number],
+                "COLUMNS": ["80", "200", "40"][number],
+                "LC_ALL": ["C", "C.UTF-8", "POSIX"][number],
+            },
         )
         assert done.returncode == 1, done.stderr
-        seen.add(tuple((folder / name).read_bytes() for name in FORMATS))
-    assert len(seen) == 1
+        seen[version] = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    first, *others = seen.values()
+    asked = {f"{name}.{profile}" for name in reporters.names() for profile in reporters.load(name).PROFILES}
+    assert {name.partition("/")[0] for name in first} == asked
+    assert all(first.values())
+    for other in others:
+        assert [name for name in first.keys() | other.keys() if first.get(name) != other.get(name)] == []
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +14,11 @@ from reporters import sarif
 from reporters.view import Shown, View
 from scanner.model import ScanResult, Severity, Verdict
 from tests.reporters.estate import finding, policy
+from tests.reporters.sarif_checks import SCHEMA, problems, schema_errors
 
 Check = Callable[[str, bytes], None]
 PROFILES = ["full", "github", "azdo"]
 ALERTS = ["github", "azdo"]
-SCHEMA = jsonschema_rs.validator_for(json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text()))
 
 
 def rendered(result: ScanResult, profile: str = "") -> bytes:
@@ -29,36 +27,13 @@ def rendered(result: ScanResult, profile: str = "") -> bytes:
 
 def run(result: ScanResult, profile: str = "") -> dict[str, Any]:
     document = json.loads(rendered(result, profile))
-    assert [error.message for error in SCHEMA.iter_errors(document)] == []
+    assert schema_errors(document) == []
     (only,) = document["runs"]
     return dict(only)
 
 
 def own_checks(run: dict[str, Any]) -> list[str]:
-    """What no schema checks, but readers rely on."""
-    rules = run["tool"]["driver"]["rules"]
-    problems = []
-    for result in run["results"]:
-        if (result["kind"] == "fail") == (result["level"] == "none"):
-            problems.append(f"kind {result['kind']} with level {result['level']}")
-        if rules[result["ruleIndex"]]["id"] != result["ruleId"]:
-            problems.append("ruleIndex")
-        if not result["locations"] or "physicalLocation" not in result["locations"][0]:
-            problems.append("no physical location")
-        elif result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].startswith(("/", "azure:", "https:")):
-            problems.append("uri is not relative")
-    for rule in rules:
-        score = rule["properties"].get("security-severity", "1.0")
-        if not isinstance(score, str) or not 0 < float(score) <= 10:
-            problems.append("security-severity")
-        if (
-            len(rule["properties"]["tags"]) > 20
-            or max(len(rule[key]["text"]) for key in ("shortDescription", "fullDescription")) > 1024
-        ):
-            problems.append("lengths")
-    guids = [result["guid"] for result in run["results"] if "guid" in result]
-    hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
-    return problems + ["guids"] * (len(guids) != len(set(guids))) + ["hashes"] * (len(hashes) != len(set(hashes)))
+    return problems(run, run["properties"]["profile"])
 
 
 @pytest.mark.parametrize("profile", PROFILES)
