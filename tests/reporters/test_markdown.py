@@ -35,7 +35,23 @@ LINKED: Final = re.compile(r"@[a-z0-9]|#[0-9]|\bGH-[0-9]|(https?|ftp)://|www\.|m
 """What GitHub links or draws in the finished text, inside one element."""
 MARKS = (
     *("@user", "user@example.com", "#1", "GH-1", "https://evil.example", "www.evil.example", "ftp://x.y", "mailto:a@b.c"),
-    *("[a](b)", "![a](b)", "[a]: b", "[^1]", "<b>", "<!--", "-->", "</details>", "<https://x.y>", "&lt;", "&#124;", "&", ";"),
+    *(
+        "[a](b)",
+        "![a](b)",
+        "[a]: b",
+        "[^1]",
+        "<b>",
+        "<details ",
+        "<?",
+        "<!--",
+        "-->",
+        "</details>",
+        "<https://x.y>",
+        "&lt;",
+        "&#124;",
+        "&",
+        ";",
+    ),
     *("`", "``", "```", "~~~", "~~", "*", "**", "_", "__", "|", "||", "\\", "\\|", "\\\\|", "$x$", "$$", ":tada:", "::"),
     *(
         "#",
@@ -205,6 +221,24 @@ def test_text_reads_as_it_was(value: str) -> None:
     for source in (text(value, 80), f"- {text(value, 80)}", f"| a |\n| --- |\n| {text(value, 80)} |\n"):
         (node,) = page(source).root.all("p", "li", "td")[:1] or [Node("none")]
         assert " ".join(node.text.split()) == one_line(value, 80)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("![a](b)", r"\!\[a\](b)"),
+        ("<b>&lt;|", "&lt;b&gt;&amp;lt;&#124;"),
+        ("@u #1 $x$", "<span>@</span>u <span>#</span>1 <span>$</span>x<span>$</span>"),
+        ("see https://x www.y", "see https<span>:</span>//x www<span>.</span>y"),
+        (":a: mailto:x GH-1", "<span>:</span>a: mailto<span>:</span>x GH<span>-</span>1"),
+        ("- a - b", r"\- a - b"),
+        ("12. a 1. b", r"12\. a 1. b"),
+        ("2026-11-20 web-01.x", "2026-11-20 web-01.x"),
+        ("a  b\nc", "a b c"),
+    ],
+)
+def test_each_sign_is_escaped_and_nothing_else(value: str, told: str) -> None:
+    assert text(value, 80) == told
 
 
 @pytest.mark.parametrize(
