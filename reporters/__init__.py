@@ -1,8 +1,8 @@
 """Reporters: one format, one module, each a pure function from a scan's result to bytes.
 
 A reporter touches no disk, no clock and no environment. Its module is named by one word, the format's name; a part that a
-format is split into is called `<format>_<part>`, and what several formats share is listed in `_SHARED`. Nothing is
-imported before a format is asked for.
+format is split into is called `<format>_<part>`, and what several formats share is listed in `_SHARED`. A format whose name
+has a dash is listed in `_DASHED`, because a module's name cannot have one. Nothing is imported before a format is asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Protocol, cast
 from reporters.view import UNASKED, Profile, View
 from scanner.model import ScanResult
 
-_SHARED = frozenset({"advice", "rows", "sanitise", "view", "wording"})
+_SHARED = frozenset({"advice", "annotations", "rows", "sanitise", "view", "wording"})
+_DASHED = {"azure_pipelines": "azure-pipelines"}
+"""The formats whose names have a dash, by module."""
 
 
 class Reporter(Protocol):
@@ -42,11 +44,11 @@ class Divided(Reporter, Protocol):
 def names() -> list[str]:
     """Every format, sorted."""
     found = (module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
-    return sorted(name for name in found if "_" not in name and name not in _SHARED)
+    return sorted(_DASHED.get(name, name) for name in found if name in _DASHED or ("_" not in name and name not in _SHARED))
 
 
 def load(name: str) -> Reporter:
     """The reporter of a format; KeyError if there is no such format."""
     if name not in names():
         raise KeyError(name)
-    return cast("Reporter", importlib.import_module(f"{__name__}.{name}"))
+    return cast("Reporter", importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))

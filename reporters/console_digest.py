@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reporters.rows import rows
+from reporters.view import UNASKED, View
 from scanner.model import Finding, Reason, ScanResult, Severity, Verdict, WaiverMark
 
 SHOWN = 50
@@ -39,15 +41,15 @@ class Digest:
     known: int
 
 
-def digest(result: ScanResult) -> Digest:
-    """Read every verdict once."""
+def digest(result: ScanResult, view: View = UNASKED) -> Digest:
+    """Read every verdict once; RuntimeError if they do not add up."""
     fails: defaultdict[tuple[Severity, str], Sample] = defaultdict(Sample)
     unknown: defaultdict[tuple[str, Reason | None], Sample] = defaultdict(Sample)
     causes: dict[str, Counter[str]] = {}
     waivers: Counter[WaiverMark] = Counter()
     known = 0
     for policy in result.policies:
-        for finding in result.findings.of(policy.info.id) if policy.asked else ():
+        for _, finding in rows(result, policy, view):
             if finding.verdict is Verdict.FAIL and finding.known and not finding.waiver:
                 known += 1
             elif finding.waiver:

@@ -16,7 +16,7 @@ from scanner.model import Finding, Options, PolicyInfo, ScanResult, Severity
 _CAUSES = 10
 _FEWEST = 5
 _WAIVERS = 10
-_STEP = re.compile(r"\s*(?:[0-9]{1,2}[.)]|[-*]) +")
+STEP = re.compile(r"\s*(?:[0-9]{1,2}[.)]|[-*]) +")
 
 
 def causes(result: ScanResult, digest: Digest) -> Iterator[Line]:
@@ -93,19 +93,19 @@ def _group(policy: PolicyInfo, total: int, rows: Sequence[Finding], names: Mappi
 
 def _explanation(policy: PolicyInfo) -> Iterator[Line]:
     yield Line(pieces=(("Why  ", "bold"), (" ".join(clean(policy.why).split()), "")), indent=4, hang=5)
-    for number, text in enumerate(_steps(policy.fix)):
-        step = _STEP.match(text)
+    for number, text in enumerate(steps(policy.fix)):
+        step = STEP.match(text)
         hang = 5 + (len(step[0]) if step else 0)
         yield Line(pieces=(("     " if number else "Fix  ", "bold"), (text, "")), indent=4, hang=hang)
     for page in policy.references[:1]:
         yield Line(pieces=(("See  ", "bold"), (page, "dim")), indent=4, fold=False)
 
 
-def _steps(fix: str) -> list[str]:
+def steps(fix: str) -> list[str]:
     """A fix as one text for each step: the author's line breaks are undone, because every terminal has its own width."""
     steps: list[str] = []
     for text in clean(fix).strip().split("\n"):
-        if not steps or _STEP.match(text):
+        if not steps or STEP.match(text):
             steps.append(text.rstrip())
         else:
             steps[-1] = f"{steps[-1]} {text.strip()}".rstrip()

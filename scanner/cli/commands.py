@@ -45,7 +45,7 @@ _output = option(
     metavar="FORMAT[:PROFILE][=FILE]",
     multiple=True,
     group=OUTPUT,
-    help="Write console, csv, junit, native, ocsf or sarif to FILE, or to stdout. Repeatable. Default: console.",
+    help="Write azure-pipelines, console, csv, github, junit, markdown, native, ocsf or sarif to FILE, or to stdout. Repeatable. Default: console.",
 )
 _include = option(
     "--include",
