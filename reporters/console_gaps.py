@@ -20,22 +20,22 @@ _HARMLESS = "cannot change the decision"
 
 def missing(result: ScanResult, digest: Digest) -> Iterator[Line]:
     """Gaps that count first, equal ones once; then the undecided rows; one advice for each reason."""
-    grouped = _grouped(result)
-    if not grouped and not digest.unknown:
+    gaps = grouped(result)
+    if not gaps and not digest.unknown:
         return
     names = names_in(result.info.scope)
     yield heading("Not seen, not decided")
-    for (_, reason), same in groupby(grouped[:_GAPS], key=lambda item: (item[0].counts, item[0].reason)):
+    for (_, reason), same in groupby(gaps[:_GAPS], key=lambda item: (item[0].counts, item[0].reason)):
         for gap, subscriptions, affected in same:
             yield from _gap(gap, [_named(one, names) for one in subscriptions], affected)
         yield from _advice(reason)
-    if len(grouped) > _GAPS:
-        yield line(f"and {count(len(grouped) - _GAPS, 'more gap')}; -o native=FILE holds all", "dim", indent=2)
+    if len(gaps) > _GAPS:
+        yield line(f"and {count(len(gaps) - _GAPS, 'more gap')}; -o native=FILE holds all", "dim", indent=2)
     yield from _undecided(result, digest)
     yield BLANK
 
 
-def _grouped(result: ScanResult) -> list[tuple[Gap, list[str], list[str]]]:
+def grouped(result: ScanResult) -> list[tuple[Gap, list[str], list[str]]]:
     """Each different gap with its subscriptions and the policies that have it."""
     found: dict[Gap, tuple[dict[str, None], dict[str, None]]] = {}
     for policy in result.policies:

@@ -1,0 +1,92 @@
+/* One row in full: why, the evidence, the fix, and where to go from here. Text is set as text; nothing is read as markup. */
+
+/* An element with properties, attributes (names with a dash) and what is inside; what is null is left out. */
+function make(name, properties = {}, ...inside) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in element) element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  element.append(...inside.filter((one) => one !== null && one !== ""));
+  return element;
+}
+
+function outward(label, address) {
+  return make("a", { href: address, rel: "noopener noreferrer", target: "_blank" }, label);
+}
+
+function inward(label, filters) {
+  return make("a", { href: `#${new URLSearchParams(filters)}`, className: "filter" }, label);
+}
+
+function badge(severity) {
+  const word = DATA.severities[severity];
+  return make("span", { className: `badge v-${word}` }, word);
+}
+
+function stateOf(row) {
+  return make("span", { className: `state ${STATE_CLASSES[row.state]}` }, DATA.states[row.state]);
+}
+
+/* portal.azure.com is the public cloud's; an address beyond the host stands after #, so it never reaches a server. */
+function portalOf(id) {
+  if (!/^\/subscriptions\//i.test(id)) return null;
+  const tenant = DATA.tenant ? `@${encodeURIComponent(DATA.tenant)}/` : "";
+  const path = id.slice(1).split("/").map(encodeURIComponent).join("/");
+  return `https://portal.azure.com/#${tenant}resource/${path}`;
+}
+
+function factsOf(pairs) {
+  const told = pairs.filter(([, value]) => value);
+  return make("dl", { className: "facts" }, ...told.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+function detailOf(row) {
+  const known = document.getElementById(`policy-${row.policy.id}`)?.querySelector(".explain");
+  const left = make("div", { className: "case" }, ...chainOf(row), whatOf(row), ...evidenceOf(row));
+  return make("div", { className: "detail-grid" }, left, known ? known.cloneNode(true) : null);
+}
+
+function whatOf(row) {
+  const portal = portalOf(row.id);
+  const subscription = DATA.subscriptions[row.subscription];
+  return factsOf([
+    ["Resource", make("code", {}, row.id)],
+    ["", portal && outward("Open in the Azure portal", portal)],
+    ["Inside it", row.subject],
+    ["Type", row.type],
+    ["Subscription", subscription ? `${subscription} (${row.subscription})` : row.subscription],
+    ["Resource group", row.group],
+    ["Location", row.location],
+    ["Not decided", row.reason && `${row.reason}. ${DATA.advice[row.reason] ?? ""}`],
+    ["Accepted", row.waiver],
+    ["Cause", row.cause && inward(row.cause, { cause: row.cause })],
+    ["Explains", row.affects ? `the failed backups of ${row.affects} ${row.affects === 1 ? "resource" : "resources"}` : ""],
+  ]);
+}
+
+/* A failed job: its error, and the findings that explain it, the most likely first. */
+function* chainOf(row) {
+  const failure = row.failure;
+  if (!failure) return;
+  const numbers = failure.numbers.length ? ` (${failure.numbers.join(", ")})` : "";
+  const code = failure.code ? (failure.link ? outward(failure.code, failure.link) : failure.code) : "an error that is not known here";
+  yield make("h4", {}, "Backup failed because");
+  const first = make("li", {}, "The job failed with ", code, numbers, failure.title && `: ${failure.title}`);
+  const rest = failure.because.map((one) =>
+    make("li", {}, badge(one.severity), " ", inward(one.policy, { policy: one.policy, q: one.name }), ` ${one.message}`),
+  );
+  if (!rest.length) rest.push(make("li", { className: "soft" }, "No finding of this scan explains it."));
+  yield make("ol", { className: "because" }, first, ...rest);
+}
+
+function* evidenceOf(row) {
+  if (!row.evidence.length) return;
+  const body = make("tbody");
+  for (let at = 0; at < row.evidence.length; at += 2) {
+    const path = make("th", { scope: "row" }, make("code", {}, row.evidence[at]));
+    body.append(make("tr", {}, path, make("td", {}, make("code", {}, row.evidence[at + 1]))));
+  }
+  const head = make("tr", {}, make("th", { scope: "col" }, "What was read"), make("th", { scope: "col" }, "Value"));
+  yield make("table", { className: "evidence" }, make("caption", {}, "Evidence"), make("thead", {}, head), body);
+}
