@@ -73,12 +73,12 @@ def headline(result: ScanResult, tally: Tally) -> Markup:
 def _tiles(tally: Tally) -> Markup:
     """Numbers that lead to their rows; what blocks, fails, is not decided or passes always shows, the rest if there is any."""
     words = {
-        State.BLOCKING: "block",
-        State.FAIL: "fail, do not block",
+        State.BLOCKING: "blocking",
+        State.FAIL: "failing, not blocking",
         State.UNKNOWN: "not decided",
         State.WAIVED: "waived",
         State.KNOWN: "known",
-        State.PASS: "pass",
+        State.PASS: "passing",
         State.NOT_APPLICABLE: "not applicable",
     }
     always = {State.BLOCKING, State.FAIL, State.UNKNOWN, State.PASS}
@@ -100,7 +100,8 @@ def incomplete(result: ScanResult) -> Markup:
         return el("p", spare, class_="band calm")
     accepted = result.decision.exit_code == 0
     words = "accepted with --allow-incomplete" if accepted else "do not read this report as compliance"
-    reasons = result.decision.reasons or ("no reason was recorded",)
+    found = f"{sum(one.counts.blocking for one in result.policies)} blocking finding"  # stands above, and is no reason to doubt
+    reasons = [one for one in result.decision.reasons if not one.startswith(found)] or ["no reason was recorded"]
     return el(
         "section",
         el("h2", f"Incomplete: {words}", id="incomplete-title"),
@@ -130,10 +131,7 @@ _CAUSE_COLUMNS = ("Cause", "Worst", "Explains", "Policies")
 
 
 def _cause(text: str, label: str, cause: Cause) -> tuple[str, ...]:
-    steps = [f"1 {'lock' if label.startswith('lock ') else 'cause'}", _resources(cause)]
-    if cause.affects:
-        steps.append(count(len(cause.affects), "VM with a failed backup", "VMs with failed backups"))
-    chain = el("ol", *(el("li", one) for one in steps), class_="chain")
+    chain = el("ol", *(el("li", one) for one in _steps(text, label, cause)), class_="chain")
     told_of = filtered(count(cause.policies.total(), "finding"), cause=one_line(text, LINE))
     return (
         two_lines(one_line(label, LINE), one_line(text, LINE)),
@@ -141,6 +139,15 @@ def _cause(text: str, label: str, cause: Cause) -> tuple[str, ...]:
         join(chain, told_of),
         names(sorted(cause.policies)),
     )
+
+
+def _steps(text: str, label: str, cause: Cause) -> Iterator[str]:
+    """From the cause to what it breaks: `1 lock`, `37 resource groups`, `412 VMs with failed backups`."""
+    yield "1 lock" if label.startswith("lock ") else "1 extension" if "/extensions/" in text.lower() else "1 cause"
+    if cause.affects != cause.resources.keys():
+        yield _resources(cause)
+    if cause.affects:
+        yield count(len(cause.affects), "VM with a failed backup", "VMs with failed backups")
 
 
 def _resources(cause: Cause) -> str:

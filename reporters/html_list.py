@@ -15,14 +15,14 @@ from scanner.model import ScanResult, Severity
 
 _VERDICTS: Final = {
     "": "all",
-    "blocking": "blocks",
-    "failing": "blocks or fails",
-    "fail": "fails, does not block",
+    "blocking": "blocking",
+    "failing": "blocking or failing",
+    "fail": "failing, not blocking",
     "unknown": "not decided",
     "waived": "waived",
     "known": "known",
     "not_applicable": "not applicable",
-    "pass": "passes",
+    "pass": "passing",
 }
 """The values of the filter; the script knows which states each of them means."""
 _WORDS: Final = {
@@ -47,7 +47,12 @@ def findings(result: ScanResult, view: View, tally: Tally) -> Markup:
             el(
                 "div",
                 el("p", id="count", role="status", class_="count"),
-                el("button", "Export CSV", type="button", id="export"),
+                el(
+                    "div",
+                    el("button", "Clear filters", type="reset", id="clear", form="filters"),
+                    el("button", "Export CSV", type="button", id="export"),
+                    class_="buttons",
+                ),
                 class_="bar-line",
             ),
             el("div", id="rows"),
@@ -98,7 +103,6 @@ def _filters(result: ScanResult) -> Markup:
             ),
         ),
         el("input", type="hidden", id="f-cause", name="cause"),
-        el("button", "Clear filters", type="reset", id="clear"),
         id="filters",
         role="search",
         aria_label="Filter the findings",

@@ -7,7 +7,7 @@ from typing import Final
 
 from reporters.sanitise import clean, xml_safe
 
-_VOID: Final = frozenset({"br", "col", "input", "link", "meta", "rect"})
+_VOID: Final = frozenset({"br", "col", "input", "link", "meta"})
 _BLOCKS: Final = frozenset({"dd", "div", "dt", "fieldset", "header", "li", "p", "section", "summary", "tr", "h1", "h2", "h3"})
 """Elements that end a line of the file, for people who read it."""
 
@@ -26,6 +26,8 @@ def el(name: str, /, *inside: str | None, **attributes: str | float | bool | Non
     told = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
     if name in _VOID:
         return Markup(f"<{name}{told}>")
+    if name == "rect":  # SVG inside HTML is closed as in XML
+        return Markup(f"<rect{told}/>")
     end = "\n" if name in _BLOCKS else ""
     return Markup(f"<{name}{told}>{join(*inside)}</{name}>{end}")
 

@@ -78,8 +78,12 @@ def _policies(result: ScanResult, tally: Tally) -> Iterator[Markup]:
 
     for outcome, same in groupby(sorted(result.policies, key=order), key=lambda one: one.outcome):
         group = list(same)
-        yield el("h4", f"{outcome.value.replace('_', ' ').capitalize()} ({len(group)})", class_="outcome")
-        yield el("ul", *(el("li", _policy(one, tally)) for one in group), class_="policies")
+        name = f"{outcome.value.replace('_', ' ').capitalize()} ({len(group)})"
+        listed = el("ul", *(el("li", _policy(one, tally)) for one in group), class_="policies")
+        if outcome is Outcome.NOT_ASKED:  # nothing is known of them: folded away, and told in the coverage
+            yield el("details", el("summary", name), listed, class_="fold")
+        else:
+            yield join(el("h4", name, class_="outcome"), listed)
 
 
 def _policy(policy: PolicyResult, tally: Tally) -> Markup:

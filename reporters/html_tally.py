@@ -31,13 +31,13 @@ class State(IntEnum):
 
 
 WORDS: Final[Mapping[State, str]] = {
-    State.BLOCKING: "blocks",
-    State.FAIL: "fails",
+    State.BLOCKING: "blocking",
+    State.FAIL: "failing",
     State.UNKNOWN: "not decided",
     State.WAIVED: "waived",
     State.KNOWN: "known",
     State.NOT_APPLICABLE: "not applicable",
-    State.PASS: "passes",
+    State.PASS: "passing",
 }
 Score = Counter[State]
 

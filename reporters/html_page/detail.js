@@ -80,12 +80,26 @@ function* chainOf(row) {
   yield make("ol", { className: "because" }, first, ...rest);
 }
 
+/* JSON over several lines, where one would be long. The text is not parsed: large numbers would lose their last digits. */
+function spread(json) {
+  if (json.length < 60 || !/^[[{]/.test(json)) return json;
+  let depth = 0;
+  const newLine = () => `\n${"  ".repeat(depth)}`;
+  return json.replace(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]|, /g, (token) => {
+    if (token === ", ") return `,${newLine()}`;
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    else return token;
+    return token === "[" || token === "{" ? token + newLine() : newLine() + token;
+  });
+}
+
 function* evidenceOf(row) {
   if (!row.evidence.length) return;
   const body = make("tbody");
   for (let at = 0; at < row.evidence.length; at += 2) {
     const path = make("th", { scope: "row" }, make("code", {}, row.evidence[at]));
-    body.append(make("tr", {}, path, make("td", {}, make("code", {}, row.evidence[at + 1]))));
+    body.append(make("tr", {}, path, make("td", {}, make("code", {}, spread(row.evidence[at + 1])))));
   }
   const head = make("tr", {}, make("th", { scope: "col" }, "What was read"), make("th", { scope: "col" }, "Value"));
   yield make("table", { className: "evidence" }, make("caption", {}, "Evidence"), make("thead", {}, head), body);
