@@ -38,7 +38,7 @@ def bar(score: Score) -> Markup:
 def numbers(score: Score) -> Markup:
     """The same parts as text: `5 blocking, 12 passing`."""
     told = [el("li", el("b", f"{score[one]:,}"), f" {WORDS[one]}", class_=css(one)) for one in State if score[one]]
-    return el("ul", *told, class_="numbers") if told else el("p", "nothing to judge", class_="numbers soft")
+    return el("ul", *told, class_="numbers") if told else el("p", "no rows", class_="numbers soft")
 
 
 def legend() -> Markup:

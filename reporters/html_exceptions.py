@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reporters import wording
 from reporters.console_lines import count
 from reporters.html_markup import Markup, el, link
-from reporters.html_parts import LISTED, facts, filtered, left_out, moment, names, section, table, two_lines
+from reporters.html_parts import LISTED, facts, filtered, left_out, moment, names, section, table
 from reporters.html_tally import State, Tally
 from scanner.model import Options, ScanResult
 
@@ -84,5 +84,5 @@ def run(result: ScanResult) -> Markup:
         ("Commit", info.commit),
         ("CI run", link(info.ci_run, info.ci_run)),
     ]
-    digests = [(f"sha256 {name}", two_lines(digest, "")) for name, digest in sorted(info.digests.items())]
+    digests = [(f"sha256 {name}", el("code", digest)) for name, digest in sorted(info.digests.items())]
     return section("run", "This run", facts([*pairs, *digests]))

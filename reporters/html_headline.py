@@ -44,7 +44,8 @@ def verdict(result: ScanResult) -> tuple[str, str]:
 
 def told(result: ScanResult) -> str:
     """The decision in a sentence, as on the console."""
-    return decision(result).pieces[2][0]
+    sentence = decision(result).pieces[2][0]
+    return sentence[:1].upper() + sentence[1:]
 
 
 def headline(result: ScanResult, tally: Tally) -> Markup:
@@ -132,7 +133,7 @@ _CAUSE_COLUMNS = ("Cause", "Worst", "Explains", "Policies")
 
 def _cause(text: str, label: str, cause: Cause) -> tuple[str, ...]:
     chain = el("ol", *(el("li", one) for one in _steps(text, label, cause)), class_="chain")
-    told_of = filtered(count(cause.policies.total(), "finding"), cause=one_line(text, LINE))
+    told_of = filtered(count(cause.policies.total(), "finding"), cause=text)
     return (
         two_lines(one_line(label, LINE), one_line(text, LINE)),
         severity(cause.worst),

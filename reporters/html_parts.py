@@ -8,6 +8,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from reporters.html_markup import Markup, el, join
+from reporters.sanitise import one_line
+from reporters.wording import LINE
 from scanner.model import Severity
 
 LISTED: Final = 200
@@ -55,8 +57,9 @@ def severity(level: Severity) -> Markup:
 
 
 def filtered(label: str, **filters: str) -> Markup:
-    """A link to the list of findings with these filters set."""
-    return el("a", label, href=f"#{urlencode(filters)}", class_="filter")
+    """A link to the list of findings with these filters set, spelt as the rows are (see `reporters.html_rows`)."""
+    told = {name: one_line(value, LINE) for name, value in filters.items()}
+    return el("a", label, href=f"#{urlencode(told)}", class_="filter")
 
 
 def names(policies: Iterable[str]) -> Markup:

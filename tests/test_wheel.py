@@ -17,7 +17,7 @@ pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parent.parent
 CONTOSO = ROOT / "examples" / "contoso"
 PYTHONS = ["3.11", "3.12", "3.13"]
-FORMATS = ["native", "junit", "sarif", "console"]
+FORMATS = ["native", "junit", "sarif", "html", "console"]
 
 
 def interpreter(version: str) -> str:

@@ -73,7 +73,7 @@ function update(page = 0) {
 function chip(cause) {
   document.getElementById("chip")?.remove();
   if (!cause) return;
-  const button = make("button", { type: "button", id: "chip", className: "chip" }, `Cause: ${cause}`, make("span", {}, " – remove"));
+  const button = make("button", { type: "button", id: "chip", className: "chip" }, `Cause: ${cause}`, make("span", {}, " (remove)"));
   button.addEventListener("click", () => {
     FORM.elements.cause.value = "";
     update();

@@ -45,7 +45,7 @@ _output = option(
     metavar="FORMAT[:PROFILE][=FILE]",
     multiple=True,
     group=OUTPUT,
-    help="Write console, csv, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
+    help="Write console, csv, html, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
 )
 _include = option(
     "--include",
