@@ -42,7 +42,7 @@ def render(result: ScanResult, view: View = UNASKED) -> Iterator[bytes]:
 
 
 def _head(result: ScanResult) -> Iterator[bytes]:
-    title = f"{verdict(result)[0]}: {told(result)} – arguard"
+    title = f"{verdict(result)[0]}: {told(result)} (arguard)"
     head = join(
         el("meta", charset="utf-8"),
         el("meta", http_equiv="Content-Security-Policy", content=policy()),
@@ -57,7 +57,7 @@ def _head(result: ScanResult) -> Iterator[bytes]:
 def _sections(result: ScanResult, view: View, read: Tally) -> Iterator[Markup]:
     causes = fix_first(result, read)
     sections = {"causes": "Fix first"} if causes else {}
-    sections |= {"score": "Score", "findings": "Findings", "coverage": "Coverage", "exceptions": "Exceptions", "run": "This run"}
+    sections |= {one: one.capitalize() for one in ("score", "findings", "coverage", "exceptions")} | {"run": "This run"}
     links = (el("li", el("a", name, href=f"#{target}")) for target, name in sections.items())
     yield el("a", "Skip to the findings", href="#findings", class_="skip")
     yield el(
@@ -103,6 +103,6 @@ def style() -> bytes:
 
 
 def _read(names: tuple[str, ...]) -> bytes:
-    """Files of the page with the line ends of every platform alike: an HTML parser would fold them before the digest is taken."""
+    """Files of the page, with the same line ends on every platform: a browser folds them before it takes a digest."""
     folder = files("reporters") / "html_page"
     return b"".join((folder / name).read_bytes().replace(b"\r\n", b"\n") for name in names)

@@ -85,7 +85,7 @@ def _undecided(tally: Tally) -> Iterator[Markup]:
             reason or "UNKNOWN",
             filtered(f"{policies.total():,}", verdict="unknown", **({"q": reason.value} if reason else {})),
             names(sorted(policies)),
-            ADVICE[reason] if reason else "–",
+            ADVICE[reason] if reason else "none",
         )
         for reason, policies in sorted(tally.unknown.items(), key=lambda item: (-item[1].total(), item[0] or ""))
     ]
@@ -95,17 +95,15 @@ def _undecided(tally: Tally) -> Iterator[Markup]:
 def _subscriptions(result: ScanResult) -> Markup:
     """Each expected subscription with what it answered, those that did not answer everything first."""
     known = {one.id: one for one in result.info.scope.subscriptions}
-    answered = {entry: frozenset(entry.answered) for entry in result.ledger}
-    missing = {
-        one: [entry.table for entry, ids in answered.items() if one not in ids] for one in dict.fromkeys(result.info.scope.expected)
-    }
+    answered = [(entry.table, frozenset(entry.answered)) for entry in result.ledger]
+    missing = {one: [name for name, ids in answered if one not in ids] for one in dict.fromkeys(result.info.scope.expected)}
     ordered = sorted(missing, key=lambda one: (-len(missing[one]), known[one].name if one in known else "", one))
     rows = [
         (
             two_lines(known[one].name or one if one in known else one, one),
             known[one].state if one in known else "not seen",
             f"{len(result.ledger) - len(missing[one])} of {len(result.ledger)}",
-            some(missing[one]) or "–",
+            some(missing[one]) or "none",
         )
         for one in ordered[:LISTED]
     ]
@@ -118,14 +116,11 @@ def _subscriptions(result: ScanResult) -> Markup:
 
 def _ledger(result: ScanResult) -> Markup:
     expected = frozenset(result.info.scope.expected)
-    rows = [
-        (two_lines(one.table, one.digest[:16]), f"{one.rows:,}", _share(one, expected)) for one in result.ledger[:LISTED]
-    ]
+    rows = [(two_lines(one.table, one.digest[:16]), f"{one.rows:,}", _share(one, expected)) for one in result.ledger[:LISTED]]
     columns = ("Query or side table", "Rows", "Subscriptions that answered")
-    return join(
-        el("h3", "Questions asked"),
-        table("Every query and side table, asked once for all policies", columns, rows, more=left_out(len(result.ledger) - LISTED, "questions")),
-    )
+    caption = "Every query and side table, asked once for all policies"
+    more = left_out(len(result.ledger) - LISTED, "questions")
+    return join(el("h3", "Questions asked"), table(caption, columns, rows, more=more))
 
 
 def _share(entry: LedgerEntry, expected: frozenset[str]) -> str:
@@ -142,7 +137,7 @@ def _not_asked(result: ScanResult) -> Iterator[Markup]:
     if waiting:
         yield el("h3", "Not asked")
         rows = [(what, str(len(ids)), ", ".join(ids)) for what, ids in waiting.items()]
-        yield table("Policies that were not asked: nothing is said of what they check", ("Waits for", "Policies", "Which"), rows)
+        yield table("Policies that say nothing, because they were not asked", ("Waits for", "Policies", "Which"), rows)
 
 
 def _names(scope: Scope) -> Mapping[str, str]:

@@ -15,9 +15,10 @@ from scanner.model import Options, ScanResult
 def exceptions(result: ScanResult, tally: Tally) -> Markup:
     """Everything that makes this result milder, or other, than the packs alone would."""
     known = tally.total[State.KNOWN]
+    listed = filtered(count(known, "finding"), verdict="known")
     parts = [
         *_waivers(tally),
-        el("p", filtered(count(known, "finding"), verdict="known"), " known: in the baseline, so not blocking.") if known else None,
+        el("p", listed, " known: in the baseline, so not blocking.") if known else None,
         *_parameters(result),
         *_options(result.info.options),
     ]
@@ -72,10 +73,11 @@ def _options(options: Options) -> Iterator[Markup]:
 def run(result: ScanResult) -> Markup:
     """How this result came to be, so that it can be made again."""
     info = result.info
+    fail_on = info.options.fail_on
     pairs = [
         ("Exit code", str(result.decision.exit_code)),
         ("Reasons", "; ".join(result.decision.reasons)),
-        ("Blocks", f"findings at or above {info.options.fail_on.word}" if info.options.fail_on else "nothing (--fail-on never)"),
+        ("Blocks", f"findings at or above {fail_on.word}" if fail_on else "nothing (--fail-on never)"),
         ("Judged as of", moment(info.as_of)),
         ("Run", moment(info.run_time)),
         ("Collected", moment(info.collected_at) if info.collected_at else ""),

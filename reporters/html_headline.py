@@ -179,6 +179,6 @@ def _error(error: tuple[str, str, str], jobs: FailedJobs) -> tuple[str, ...]:
     return (
         two_lines(link(code, page) if code else "an error that is not known here", title),
         filtered(f"{jobs.jobs:,}", **query, policy=min(jobs.policies)),
-        join(*(part for index, one in enumerate(because) for part in (", " if index else "", one))) if because else "–",
+        join(*(part for index, one in enumerate(because) for part in (", " if index else "", one))) if because else "none",
         f"{jobs.unexplained:,}",
     )

@@ -71,7 +71,8 @@ def _left_out(result: ScanResult, view: View) -> Iterator[Markup]:
         return
     words = " and ".join(_WORDS[one] for one in Shown if one in missing)
     why = "were not asked for" if view.include is not None else f"are listed only up to {QUIET:,} of them"
-    yield el("p", f"The numbers of this page count every row. The list leaves out {words} rows: they {why} (--include).", class_="note")
+    told = f"The numbers of this page count every row. The list leaves out {words} rows: they {why} (--include)."
+    yield el("p", told, class_="note")
 
 
 def _without_script(tally: Tally) -> Markup:
@@ -114,4 +115,5 @@ def _field(label: str, name: str, control: Markup) -> Markup:
 
 
 def _select(label: str, name: str, options: dict[str, str]) -> Markup:
-    return _field(label, name, el("select", *(el("option", told, value=value) for value, told in options.items()), id=f"f-{name}", name=name))
+    listed = (el("option", told, value=value) for value, told in options.items())
+    return _field(label, name, el("select", *listed, id=f"f-{name}", name=name))

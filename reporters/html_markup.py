@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Final
+from typing import Final, TypeAlias
 
 from reporters.sanitise import clean, xml_safe
 
@@ -12,13 +12,16 @@ _BLOCKS: Final = frozenset({"dd", "div", "dt", "fieldset", "header", "li", "p", 
 """Elements that end a line of the file, for people who read it."""
 
 
+Attribute: TypeAlias = str | float | bool | None
+
+
 class Markup(str):
     """Text that is HTML already."""
 
     __slots__ = ()
 
 
-def el(name: str, /, *inside: str | None, **attributes: str | float | bool | None) -> Markup:
+def el(name: str, /, *inside: str | None, **attributes: Attribute) -> Markup:
     """An element. Plain text inside is escaped, None is left out; `class_` and `aria_label` become `class` and `aria-label`.
 
     An attribute that is true stands without a value; one that is None or false is left out.
@@ -56,10 +59,11 @@ def link(label: str, address: str) -> Markup:
 
 def safe(address: str) -> bool:
     """Whether an address may be followed: https, and nothing in it that could end or bend it."""
-    return address.startswith("https://") and address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
+    plain = address.isascii() and address.isprintable() and not set(' "<>\\^`{|}') & set(address)
+    return plain and address.startswith("https://")
 
 
-def _attribute(name: str, value: str | float | bool | None) -> str:
+def _attribute(name: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
     return f" {name}" if value is True else f' {name}="{text(str(value))}"'

@@ -18,8 +18,9 @@ LISTED: Final = 200
 
 def section(name: str, title: str, *inside: str | None, about: str = "") -> Markup:
     """A part of the page with its heading and what it is about."""
-    heading = el("h2", title, id=f"{name}-title")
-    return el("section", heading, el("p", about, class_="about") if about else None, *inside, id=name, aria_labelledby=f"{name}-title")
+    title_id = f"{name}-title"
+    told = el("p", about, class_="about") if about else None
+    return el("section", el("h2", title, id=title_id), told, *inside, id=name, aria_labelledby=title_id)
 
 
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, more: str = "") -> Markup:

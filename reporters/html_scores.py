@@ -88,18 +88,24 @@ def _policies(result: ScanResult, tally: Tally) -> Iterator[Markup]:
 
 def _policy(policy: PolicyResult, tally: Tally) -> Markup:
     info, score = policy.info, tally.policies.get(policy.info.id, _NONE)
-    waits = f"waits for {', '.join(policy.waits_for)}"
     gaps = el("span", f"{len(policy.gaps)} {'gap' if len(policy.gaps) == 1 else 'gaps'}", class_="badge gap")
-    proven = "nothing to judge (proven)" if policy.outcome is Outcome.NONE else ""
     summary = el(
         "summary",
         el("span", el("b", info.id), severity(info.severity), gaps if policy.gaps else None, class_="tags"),
         el("span", info.title, class_="title"),
         bar(score) if policy.asked else None,
-        el("span", proven, class_="numbers") if proven else numbers(score) if policy.asked else el("span", waits, class_="numbers"),
+        _numbers(policy, score),
     )
     shown = el("p", filtered("Show its rows", policy=info.id)) if score.total() else None
     return el("details", summary, el("div", shown, *_gaps(policy), explanation(info), class_="inside"), id=f"policy-{info.id}")
+
+
+def _numbers(policy: PolicyResult, score: Score) -> Markup:
+    """The rows by what they are, or why there are none."""
+    if policy.asked and policy.outcome is not Outcome.NONE:
+        return numbers(score)
+    told = "nothing to judge (proven)" if policy.asked else f"waits for {', '.join(policy.waits_for)}"
+    return el("span", told, class_="numbers")
 
 
 def _gaps(policy: PolicyResult) -> Iterator[Markup]:
@@ -146,4 +152,3 @@ def _fix(fix: str) -> Iterator[Markup]:
         yield el("ol", *(el("li", one) for one in steps))
     else:
         yield from (el("p", one) for one in steps if one)
-
