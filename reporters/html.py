@@ -27,7 +27,7 @@ from reporters.view import FILTERED, UNASKED, View
 from scanner.model import ScanResult
 
 PROFILES = FILTERED
-_STYLES = ("page.css", "findings.css")
+_STYLES = ("page.css", "findings.css", "print.css")
 _SCRIPTS = ("rows.js", "filters.js", "detail.js", "export.js", "page.js")
 
 

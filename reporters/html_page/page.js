@@ -49,7 +49,7 @@ function show() {
 function tableOf(numbers) {
   const head = COLUMNS.map((name) => make("th", { scope: "col", role: "columnheader" }, name));
   const table = make("table", { className: "stack list", role: "table" });
-  table.append(make("caption", { id: "list-caption", tabIndex: -1 }, "Findings, the worst first; each opens to its evidence and fix"));
+  table.append(make("caption", {}, "Findings, the worst first; each opens to its evidence and fix"));
   table.append(make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...head)));
   table.append(make("tbody", { role: "rowgroup" }, ...numbers.flatMap(lineOf)));
   return table;
@@ -86,8 +86,14 @@ function turn(by) {
   list.page += by;
   show();
   keep(filtersOf(), list.page);
-  document.getElementById("list-caption").focus();
-  document.getElementById("findings").scrollIntoView();
+  arrive(document.getElementById("findings"));
+}
+
+/* Go to a section as the keyboard and screen readers see it, not with the eyes alone. */
+function arrive(section) {
+  section.setAttribute("tabindex", "-1");
+  section.focus({ preventScroll: true });
+  section.scrollIntoView();
 }
 
 /* Follow a link to filters; a link to a section leaves the filters, and the address that holds them, as they are. */
@@ -97,21 +103,15 @@ function follow(event) {
   const target = document.getElementById(link.hash.slice(1));
   if (target) {
     event.preventDefault();
-    target.setAttribute("tabindex", "-1");
-    target.focus({ preventScroll: true });
-    target.scrollIntoView();
-  } else if (link.hash === location.hash) toFindings();
-}
-
-function toFindings() {
-  document.getElementById("findings").scrollIntoView();
+    arrive(target);
+  } else if (link.hash === location.hash) arrive(document.getElementById("findings"));
 }
 
 function restore() {
   const asked = askedFor();
   if (asked === null) return false;
   update(takeFrom(asked));
-  toFindings();
+  arrive(document.getElementById("findings"));
   return true;
 }
 
