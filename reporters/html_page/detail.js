@@ -43,8 +43,8 @@ function factsOf(pairs) {
 
 function detailOf(row) {
   const known = document.getElementById(`policy-${row.policy.id}`)?.querySelector(".explain");
-  const left = make("div", { className: "case" }, ...chainOf(row), whatOf(row), ...evidenceOf(row));
-  return make("div", { className: "detail-grid" }, left, known ? known.cloneNode(true) : null);
+  const left = make("div", {}, ...chainOf(row), whatOf(row));
+  return make("div", { className: "detail-grid" }, left, known ? known.cloneNode(true) : null, ...evidenceOf(row));
 }
 
 function whatOf(row) {
@@ -96,11 +96,13 @@ function spread(json) {
 
 function* evidenceOf(row) {
   if (!row.evidence.length) return;
-  const body = make("tbody");
+  const body = make("tbody", { role: "rowgroup" });
   for (let at = 0; at < row.evidence.length; at += 2) {
-    const path = make("th", { scope: "row" }, make("code", {}, row.evidence[at]));
-    body.append(make("tr", {}, path, make("td", {}, make("code", {}, spread(row.evidence[at + 1])))));
+    const path = make("th", { scope: "row", role: "rowheader" }, make("code", {}, row.evidence[at]));
+    const value = make("td", { role: "cell" }, make("code", {}, spread(row.evidence[at + 1])));
+    body.append(make("tr", { role: "row" }, path, value));
   }
-  const head = make("tr", {}, make("th", { scope: "col" }, "What was read"), make("th", { scope: "col" }, "Value"));
-  yield make("table", { className: "evidence" }, make("caption", {}, "Evidence"), make("thead", {}, head), body);
+  const columns = ["What was read", "Value"].map((name) => make("th", { scope: "col", role: "columnheader" }, name));
+  const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...columns));
+  yield make("table", { className: "stack evidence", role: "table" }, make("caption", {}, "Evidence"), head, body);
 }
