@@ -45,7 +45,10 @@ _output = option(
     metavar="FORMAT[:PROFILE][=FILE]",
     multiple=True,
     group=OUTPUT,
-    help="Write azure-pipelines, console, csv, github, junit, markdown, native, ocsf or sarif to FILE, or to stdout. Repeatable. Default: console.",
+    help=(
+        "A report into FILE, or to stdout: azure-pipelines, console, csv, github, html, junit[:policies], markdown, native,"
+        " ocsf, sarif[:github|:azdo]. Repeatable. Default: console."
+    ),
 )
 _include = option(
     "--include",

@@ -14,8 +14,8 @@ import reporters
 from scanner.model import Counts, ScanResult
 
 ROOT = Path(__file__).parents[2]
-FORMATS = ["azure-pipelines", "console", "csv", "github", "junit", "markdown", "native", "ocsf", "sarif"]
-MACHINE = ["azure-pipelines", "csv", "github", "junit", "markdown", "native", "ocsf", "sarif"]
+FORMATS = ["azure-pipelines", "console", "csv", "github", "html", "junit", "markdown", "native", "ocsf", "sarif"]
+MACHINE = ["azure-pipelines", "csv", "github", "html", "junit", "markdown", "native", "ocsf", "sarif"]
 CHANNELS = {"azure-pipelines", "github"}
 """Formats that write commands on purpose; their own tests prove that a runner obeys no others."""
 _PIECES = (
