@@ -23,8 +23,8 @@ _SIGN = re.compile(
     r"|(?P<slash>[\\`*_\[\]{}!~^])",
     re.IGNORECASE,
 )
-_START = re.compile(r"(?P<digits>[0-9]{1,9})(?P<dot>[.)])|(?P<sign>[-+=])")
-"""What makes a list or a heading's underline at the start of a line."""
+_START = re.compile(r"(?P<digits>[0-9]{1,9})(?P<dot>[.)])|(?P<sign>[-+=]|:(?=:))")
+"""What makes a list, a heading's underline or (`::`) a runner's command at the start of a line."""
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
 _PAGE = re.compile(r"https://(?P<host>[A-Za-z0-9.-]+)(/([A-Za-z0-9._~$+;=:@/?-]|%[0-9A-Fa-f]{2})*)?(#[A-Za-z0-9._~-]*)?")
 """References that are links; what holds another character is shown as text."""

@@ -50,6 +50,7 @@ def test_the_native_result_holds_everything() -> None:
             {
                 "policy": "ABK301",
                 "id": "/x/web01",
+                "display_id": "/X/web01",
                 "subject": "",
                 "severity": "high",
                 "message": "The agent of web01 is silent.",
