@@ -29,7 +29,7 @@ from reporters.sanitise import one_line, xml_safe
 from reporters.view import UNASKED, Profile, View
 from scanner.model import PolicyResult, ScanResult
 
-PROFILES: Final = {"": Profile(), "policies": Profile(folder=True)}
+PROFILES: Final = {"": Profile(), "policies": Profile(files="TEST-*.xml", mark=b'<testsuites name="arguard"')}
 _JUNIT: Any = junit_xml  # has no types
 PORTION = 1_000
 """Cases that are in memory at a time."""

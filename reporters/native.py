@@ -83,6 +83,7 @@ def _scan(info: ScanInfo) -> dict[str, Json]:
         "identity": asdict(info.identity) if info.identity else None,
         "commit": info.commit,
         "ci_run": info.ci_run,
+        "pipeline": _sorted(info.pipeline),
     }
 
 
@@ -129,6 +130,7 @@ def _verdict(finding: Finding) -> dict[str, Json]:
         "message": finding.message,
         "evidence": _sorted(finding.evidence),
         "cause": finding.cause,
+        "affects": finding.affects,
         "fingerprint": finding.fingerprint,
         "guid": finding.guid,
         "waiver": asdict(finding.waiver) if finding.waiver else None,
@@ -156,6 +158,7 @@ def _failure(failure: Failure) -> dict[str, Json]:
             {
                 "policy": one.policy,
                 "id": one.id,
+                "display_id": one.display_id,
                 "subject": one.subject,
                 "severity": one.severity.word,
                 "message": one.message,

@@ -80,3 +80,10 @@ def json_value(value: Json, text: Callable[[str], str], depth: int = 0) -> Json:
     if isinstance(value, list | tuple):
         return [json_value(item, text, depth + 1) for item in value]
     return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
+
+
+def json_sorted(value: Json) -> Json:
+    """The same JSON value with every mapping in the order of its keys: only its author's order would be left to chance."""
+    if isinstance(value, Mapping):
+        return {key: json_sorted(value[key]) for key in sorted(value)}
+    return [json_sorted(item) for item in value] if isinstance(value, list | tuple) else value

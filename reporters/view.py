@@ -32,12 +32,19 @@ def shown(finding: Finding) -> Shown:
 class Profile:
     """One way to write a format.
 
-    `choices` is what `--include` may ask of it, nothing where it is never filtered; `folder` tells that it writes one file
-    for each policy into a folder (see `Reporter.parts`).
+    `choices` is what `--include` may ask of it, nothing where it is never filtered. A profile that writes a file for each
+    policy into a folder (`reporters.Divided`) has a pattern for their names, and a `mark` at the start of each of them: by
+    both, those of an earlier scan are known.
     """
 
     choices: frozenset[Shown] = EVERYTHING
-    folder: bool = False
+    files: str = ""
+    mark: bytes = b""
+
+    @property
+    def folder(self) -> bool:
+        """Whether it writes several files into a folder."""
+        return bool(self.files)
 
 
 WHOLE: Final[Mapping[str, Profile]] = {"": Profile(choices=frozenset())}

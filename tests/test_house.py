@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import reporters
-from reporters import Divided, Reporter, console, csv, junit, native, sarif
+from reporters import Divided, Reporter, console, csv, junit, native, ocsf, sarif
 from scanner.sources import Source
 from scanner.sources.snapshot import SnapshotSource
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted([*ROOT.glob("scanner/**/*.py"), *ROOT.glob("reporters/**/*.py"), ROOT / "arguard.py"])
-SHIPPED: tuple[Reporter, ...] = (console, csv, junit, native, sarif)
+SHIPPED: tuple[Reporter, ...] = (console, csv, junit, native, ocsf, sarif)
 DIVIDED: tuple[Divided, ...] = (junit,)
 """mypy checks here that every reporter module fits the protocol."""
 HEAVY = {"azure", "duckdb", "duckdb_kql", "pydantic", "yaml", "rich", "jmespath", "orjson", "importlib.metadata", "junit_xml"}

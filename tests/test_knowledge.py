@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from scanner import gate, packs
-from scanner.cli.scanning import Occasion, prepare
+from scanner.cli.occasion import Occasion
+from scanner.cli.scanning import prepare
 from scanner.errors import InputError
 from scanner.model import Json, Options, Severity, Verdict
 from scanner.plan import make_plan

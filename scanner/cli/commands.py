@@ -45,7 +45,7 @@ _output = option(
     metavar="FORMAT[:PROFILE][=FILE]",
     multiple=True,
     group=OUTPUT,
-    help="Write console, csv, junit, native or sarif to FILE, or to stdout. Repeatable. Default: console.",
+    help="Write console, csv, junit, native, ocsf or sarif to FILE, or to stdout. Repeatable. Default: console.",
 )
 _include = option(
     "--include",
@@ -214,6 +214,17 @@ def test_command(packs: tuple[Path, ...], policies: tuple[str, ...]) -> int:
     from scanner.cli.testing import run  # noqa: PLC0415 - keeps --help fast
 
     return run(packs, policies)
+
+
+@arguard.command(cls=Command, short_help="Tell a stored result again in other formats.")
+@click.argument("result", type=_FILE)
+@_output
+@_include
+def report(result: Path, outputs: tuple[str, ...], includes: tuple[str, ...]) -> int:
+    """Write reports of RESULT (from -o native=FILE), without a scan. Exit code 0: whether it blocks, the scan has said."""
+    from scanner.cli.report import run  # noqa: PLC0415 - keeps --help fast
+
+    return run(result, outputs, includes)
 
 
 @arguard.command(cls=Command, short_help="Prove that a result follows from a snapshot.")

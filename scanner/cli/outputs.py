@@ -37,6 +37,8 @@ class Output:
 def parse(texts: Sequence[str], includes: Sequence[str] = ()) -> tuple[Output, ...]:
     """Read every `FORMAT[:PROFILE][=FILE]` and every `[FORMAT[:PROFILE]=]VERDICT,...`.
 
+    An `--include` that names a format is for its outputs alone, one that names none for all the others.
+
     Raises UsageError with everything that is wrong: unknown names, two outputs on stdout, one file twice, an output that is
     asked for what it cannot show.
     """
@@ -48,8 +50,9 @@ def parse(texts: Sequence[str], includes: Sequence[str] = ()) -> tuple[Output, .
         problems.append(f"-o {' -o '.join(on_stdout)}: two outputs on stdout; give all but one a file: -o FORMAT=FILE")
     files = [output.file.resolve() for output in outputs if output.file]
     problems.extend(f"{file}: two outputs have this file" for file in sorted({one for one in files if files.count(one) > 1}))
+    named = {text.rpartition("=")[0] for text in includes}
     for text in includes:
-        outputs, wrong = _included(text, outputs, unread=len(read) > len(outputs))
+        outputs, wrong = _included(text, outputs, named, unread=len(read) > len(outputs))
         problems.extend(wrong)
     if problems:
         raise UsageError("\n".join(problems))
@@ -74,14 +77,18 @@ def _output(text: str) -> Output | str:
     return output
 
 
-def _included(text: str, outputs: list[Output], *, unread: bool) -> tuple[list[Output], list[str]]:
-    """The outputs with what one `--include` asks of them, and what is wrong with it; `unread` outputs were refused already."""
+def _included(text: str, outputs: list[Output], named: set[str], *, unread: bool) -> tuple[list[Output], list[str]]:
+    """The outputs with what one `--include` asks of them, and what is wrong with it; `unread` outputs were refused already.
+
+    `named` are the outputs that some `--include` names.
+    """
     target, _, words = text.rpartition("=")
     known = [one.value for one in Shown]
     given = words.split(",")
     wrong = [f"--include {text}: there is no verdict '{one}' ({_meant(one, known)})" for one in given if one not in known]
-    meant = [one for one in outputs if not target or target in {one.format, one.name}]
-    if not meant and not unread:
+    others = [one for one in outputs if not named & {one.format, one.name}]
+    meant = [one for one in outputs if target in {one.format, one.name}] if target else others
+    if not meant and not unread and (target or not outputs):
         wrong.append(f"--include {text}: no output is {target or 'asked for'}; name it with -o")
     if wrong:
         return outputs, wrong

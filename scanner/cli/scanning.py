@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,11 @@ from typing import Any
 from scanner import __version__, gate, packs
 from scanner.cli import logs, outputs, writing
 from scanner.cli.failures import say
+from scanner.cli.occasion import Occasion, occasion_of
 from scanner.cli.options import GUID_HINT, NO_SCOPE, Azure
 from scanner.cli.progress import Display
 from scanner.errors import UsageError
-from scanner.model import Identity, Options, ScanInfo, ScanResult, Severity
+from scanner.model import Options, ScanInfo, ScanResult, Severity
 from scanner.plan import make_plan
 from scanner.policy import Pack
 from scanner.scan import Job, scan
@@ -27,7 +27,6 @@ from scanner.sources.snapshot import SnapshotSource, open_snapshot
 from scanner.store import VerdictStore
 
 _HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0}
-_EPOCH = re.compile(r"[0-9]{1,11}")
 _AGE = re.compile(r"([0-9]{1,6})([mhd])")
 
 
@@ -48,22 +47,6 @@ class Request:
     save: Path | None = None
     evidence: Path | None = None
     verbose: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """When and where a scan runs: `now` is judged by, `printed` only shown.
-
-    `source` and `identity` tell of a live scan; `kept` is false where its snapshot is thrown away.
-    """
-
-    now: datetime
-    printed: datetime
-    commit: str = ""
-    ci_run: str = ""
-    source: str = "snapshot"
-    identity: Identity | None = None
-    kept: bool = True
 
 
 def run(*, snapshot: Path | None, azure: Azure, save: Path | None, verbose: int, log_file: Path | None, **judge: Any) -> int:
@@ -108,7 +91,7 @@ def execute(request: Request, *, now: datetime) -> int:
         outputs.check(request.outputs, inputs=inputs, quiet=request.quiet)
         loaded = load_packs(request.packs)
         evidence = read_given(request)
-        occasion = _occasion(request.options, now)
+        occasion = occasion_of(request.options, now)
         if request.azure is None:
             assert request.snapshot is not None
             with open_source(request, request.snapshot, spool, evidence) as source:
@@ -161,6 +144,7 @@ def prepare(options: Options, loaded: Sequence[Pack], source: SnapshotSource, oc
         identity=occasion.identity,
         commit=occasion.commit,
         ci_run=occasion.ci_run,
+        pipeline=occasion.pipeline,
     )
     return Job(plan=make_plan(loaded, options, source.offers), info=info)
 
@@ -225,12 +209,6 @@ def _hours(age: str) -> float:
     return int(age[:-1]) * _HOURS[age[-1]]
 
 
-def _printed(now: datetime) -> datetime:
-    """The time that reports print; SOURCE_DATE_EPOCH replaces it, ages are still judged by the clock."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(epoch), UTC) if _EPOCH.fullmatch(epoch) else now
-
-
 def _libraries() -> dict[str, str]:
     """The versions of the libraries that decide."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow, and not needed for --help
@@ -242,15 +220,3 @@ def _libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _occasion(options: Options, now: datetime) -> Occasion:
-    """The run as the environment tells it. As of the snapshot nothing of it is told, so that reports are reproducible."""
-    if options.as_of == "snapshot":
-        return Occasion(now=now, printed=now)
-    read = os.environ.get
-    commit = read("GITHUB_SHA") or read("BUILD_SOURCEVERSION") or read("CI_COMMIT_SHA") or ""
-    ci_run = read("BUILD_BUILDURI") or read("CI_PIPELINE_URL") or ""
-    if read("GITHUB_RUN_ID"):
-        ci_run = f"{read('GITHUB_SERVER_URL')}/{read('GITHUB_REPOSITORY')}/actions/runs/{read('GITHUB_RUN_ID')}"
-    return Occasion(now=now, printed=_printed(now), commit=commit, ci_run=ci_run)

@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reporters import native
-from scanner.cli.scanning import Occasion, Request, load_packs, open_source, prepare, read_given
+from scanner.cli.occasion import Occasion
+from scanner.cli.scanning import Request, load_packs, open_source, prepare, read_given
 from scanner.cli.terminal import tell
 from scanner.errors import InputError, Problem, UsageError
 from scanner.model import Identity, Json, Options, Severity
@@ -129,6 +130,7 @@ def _recorded(line: bytes, file: Path) -> Recorded:
             printed=_moment(header["run_time"]),
             commit=str(header.get("commit") or ""),
             ci_run=str(header.get("ci_run") or ""),
+            pipeline={str(name): str(text) for name, text in (header.get("pipeline") or {}).items()},
             source=_source(header["source"]),
             identity=_identity(header.get("identity")),
         )

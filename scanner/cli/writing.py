@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 import reporters
 from reporters import Divided
+from reporters.view import Profile
 from scanner.cli.outputs import Output
 from scanner.cli.terminal import let_go, print_console
 from scanner.errors import OutputError
@@ -40,10 +41,25 @@ def _write(output: Output, result: ScanResult) -> None:
         else:
             _to_stream(reporter.render(result, output.view), sys.stdout.buffer)
     elif output.profile.folder:
-        for name, chunks in cast("Divided", reporter).parts(result, output.view):
-            _to_file(chunks, output.file / name)
+        _to_folder(cast("Divided", reporter).parts(result, output.view), output.file, reporter.PROFILES[output.view.profile])
     else:
         _to_file(reporter.render(result, output.view), output.file)
+
+
+def _to_folder(files: Iterable[tuple[str, Iterable[bytes]]], folder: Path, profile: Profile) -> None:
+    """Write each file, then remove those of an earlier scan: who reads the folder would take them for this one's."""
+    written = set()
+    for name, chunks in files:
+        _to_file(chunks, folder / name)
+        written.add(name)
+    for file in sorted(folder.glob(profile.files)):
+        if file.name not in written and file.is_file() and profile.mark in _start(file):
+            file.unlink()
+
+
+def _start(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(1024)
 
 
 def _to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> None:

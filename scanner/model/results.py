@@ -81,6 +81,8 @@ class ScanInfo:
 
     `as_of` is the time that ages are judged at: the run's own, or the snapshot's with `--as-of snapshot`. `digests` holds
     sha256 values of "packs" and "snapshot". `commit` and `ci_run` are empty where unknown; `identity` is None offline.
+    `pipeline` says which pipeline of Azure DevOps this is (organization, project, definition_id, definition_name, phase_id,
+    phase_name, branch, build_id); it is empty elsewhere.
     """
 
     tool: str
@@ -95,6 +97,7 @@ class ScanInfo:
     identity: Identity | None = None
     commit: str = ""
     ci_run: str = ""
+    pipeline: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

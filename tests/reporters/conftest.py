@@ -85,6 +85,7 @@ def hostile_result(text: str) -> ScanResult:
         digests={text: text},
         commit=text,
         ci_run=text,
+        pipeline={text: text, "organization": text},
     )
     return replace(result, info=run, ledger=(LedgerEntry(table=text, digest=text, answered=(text,), rows=1),))
 

@@ -145,6 +145,16 @@ def scan_info() -> ScanInfo:
         digests={"snapshot": "cd" * 32, "pack:azure-backup": "ef" * 32},
         commit="0123456789abcdef0123456789abcdef01234567",
         ci_run="https://ci.example.com/runs/7",
+        pipeline={
+            "organization": "contoso",
+            "project": "11111111-1111-1111-1111-111111111111",
+            "definition_id": "42",
+            "definition_name": "Nightly compliance",
+            "phase_id": "22222222-2222-2222-2222-222222222222",
+            "phase_name": "Judge",
+            "branch": "refs/heads/main",
+            "build_id": "98765",
+        },
     )
 
 

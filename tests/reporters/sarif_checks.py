@@ -24,7 +24,7 @@ OPEN_ONLY = {"github", "azdo"}
 MOST_RESULTS = 25_000
 """More results in a run, and GitHub refuses the file."""
 _SIGN = r"[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-F]{2}"
-_URI = re.compile(rf"({_SIGN})*(/({_SIGN}|:)+)*")
+_URI = re.compile(rf"({_SIGN})*(/({_SIGN}|:)*)*")
 """A relative reference that is a path without a scheme and without a root (RFC 3986, path-noscheme)."""
 _FINGERPRINT = re.compile(r"[^/]+(/v\d+)?")
 

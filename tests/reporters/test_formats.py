@@ -14,8 +14,8 @@ import reporters
 from scanner.model import Counts, ScanResult
 
 ROOT = Path(__file__).parents[2]
-FORMATS = ["console", "csv", "junit", "native", "sarif"]
-MACHINE = ["csv", "junit", "native", "sarif"]
+FORMATS = ["console", "csv", "junit", "native", "ocsf", "sarif"]
+MACHINE = ["csv", "junit", "native", "ocsf", "sarif"]
 _PIECES = (
     *(
         "::error::x",

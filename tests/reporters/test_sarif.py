@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,30 +11,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporters import sarif
+from reporters.view import Shown, View
 from scanner.model import ScanResult, Severity, Verdict
-from tests.reporters.sarif_checks import SCHEMA, schema_errors
-from tests.reporters.sarif_checks import problems as own_checks
+from tests.reporters.estate import finding, policy
+from tests.reporters.sarif_checks import SCHEMA, problems, schema_errors
 
 Check = Callable[[str, bytes], None]
+PROFILES = ["full", "github", "azdo"]
+ALERTS = ["github", "azdo"]
 
 
-def rendered(result: ScanResult) -> bytes:
-    return b"".join(sarif.render(result))
+def rendered(result: ScanResult, profile: str = "") -> bytes:
+    return b"".join(sarif.render(result, View(profile=profile)))
 
 
-def run(result: ScanResult) -> dict[str, Any]:
-    document = json.loads(rendered(result))
+def run(result: ScanResult, profile: str = "") -> dict[str, Any]:
+    document = json.loads(rendered(result, profile))
     assert schema_errors(document) == []
     (only,) = document["runs"]
     return dict(only)
 
 
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.sarif", rendered(canonical_scan))
+def own_checks(run: dict[str, Any]) -> list[str]:
+    return problems(run, run["properties"]["profile"])
 
 
-def test_the_canonical_report_satisfies_schema_and_readers(canonical_scan: ScanResult) -> None:
-    assert own_checks(run(canonical_scan)) == []
+@pytest.mark.parametrize("profile", PROFILES)
+def test_golden(profile: str, canonical_scan: ScanResult, check_golden: Check) -> None:
+    check_golden(f"canonical-{profile}.sarif", rendered(canonical_scan, profile))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_canonical_report_satisfies_schema_and_readers(profile: str, canonical_scan: ScanResult) -> None:
+    assert own_checks(run(canonical_scan, profile)) == []
 
 
 def change(document: Any, path: str, value: object) -> None:
@@ -162,8 +172,16 @@ def test_an_incomplete_run_says_why(canonical_scan: ScanResult) -> None:
     assert invocation["executionSuccessful"] is False
     assert (invocation["startTimeUtc"], invocation["endTimeUtc"]) == ("2026-11-20T06:00:00.000Z", "2026-11-20T06:00:00.000Z")
     told = [(one["descriptor"]["id"], one["level"]) for one in invocation["toolExecutionNotifications"]]
-    assert told == [("INCOMPLETE", "error"), ("DENIED", "error"), ("STALE", "note"), ("UNDECIDED", "error")]
-    assert "ABK301 4" in invocation["toolExecutionNotifications"][-1]["message"]["text"]
+    assert told == [
+        ("INCOMPLETE", "error"),
+        ("DENIED", "error"),
+        ("UNDECIDED", "error"),
+        ("UNDECIDED", "note"),
+        ("STALE", "note"),
+    ]
+    undecided = invocation["toolExecutionNotifications"][2]
+    assert undecided["message"]["text"] == "ABK301: rows not decided: 5, of which could hide a blocking finding: 4"
+    assert undecided["associatedRule"] == {"id": "ABK301", "index": 1}
 
 
 @pytest.mark.parametrize(
@@ -180,11 +198,12 @@ def test_an_incomplete_run_says_why(canonical_scan: ScanResult) -> None:
     ],
 )
 def test_results_at_the_edge(name: str, successful: bool, notifications: list[str], odd: Mapping[str, ScanResult]) -> None:  # noqa: FBT001
-    only = run(odd[name])
-    (invocation,) = only["invocations"]
-    assert invocation["executionSuccessful"] is successful
-    assert [one["descriptor"]["id"] for one in invocation["toolExecutionNotifications"]] == notifications
-    assert own_checks(only) == []
+    for profile in PROFILES:
+        only = run(odd[name], profile)
+        (invocation,) = only["invocations"]
+        assert invocation["executionSuccessful"] is successful
+        assert [one["descriptor"]["id"] for one in invocation["toolExecutionNotifications"]] == notifications
+        assert own_checks(only) == []
 
 
 def test_the_run_is_told_apart_by_scope_and_policies_only(canonical_scan: ScanResult, odd: Mapping[str, ScanResult]) -> None:
@@ -213,11 +232,87 @@ def test_messages_hold_no_link_and_no_placeholder(hostile_scan: Callable[[str], 
 @settings(deadline=None, max_examples=60)
 @given(text=st.text(alphabet=st.characters()))
 def test_any_text_gives_a_valid_file(hostile_scan: Callable[[str], ScanResult], text: str) -> None:
-    only = run(hostile_scan(text))
-    assert own_checks(only) == []
-    assert len(only["results"]) == 8
+    for profile, results in (("full", 8), ("github", 1), ("azdo", 1)):
+        only = run(hostile_scan(text), profile)
+        assert own_checks(only) == []
+        assert len(only["results"]) == results
 
 
 def test_a_result_is_a_line(canonical_scan: ScanResult) -> None:
     rows = sum(policy.counts.rows for policy in canonical_scan.policies)
     assert rendered(canonical_scan).count(b"\n") == rows + 2
+
+
+@pytest.mark.parametrize("profile", ALERTS)
+def test_alerts_are_the_failures_that_no_waiver_covers(profile: str, canonical_scan: ScanResult) -> None:
+    stored = [one for policy in canonical_scan.policies for one in canonical_scan.findings.of(policy.info.id)]
+    expected = [one.fingerprint for one in stored if one.verdict is Verdict.FAIL and not one.waiver]
+    only = run(canonical_scan, profile)
+    assert [one["partialFingerprints"]["arguardFinding/v1"] for one in only["results"]] == expected
+    assert not [one for one in only["results"] if "suppressions" in one or "evidence" in one["properties"]]
+    assert only["invocations"] == run(canonical_scan)["invocations"]
+    assert (only["properties"]["profile"], only["properties"]["shown"]) == (profile, ["fail"])
+
+
+def many(build: Callable[..., ScanResult], severities: Mapping[Severity, int]) -> ScanResult:
+    """A result with so many failures of each severity, all of one policy."""
+    info = policy("101", Severity.HIGH, title="A policy")
+    names = ((severity, f"vm{severity.word}{number:05}") for severity, count in severities.items() for number in range(count))
+    return build([(info, [finding(info, name, Verdict.FAIL, severity=severity) for severity, name in names], [])])
+
+
+@pytest.mark.parametrize("profile", ALERTS)
+def test_too_many_failures_are_cut_by_severity_and_told(profile: str, build: Callable[..., ScanResult]) -> None:
+    only = run(many(build, {Severity.CRITICAL: 2, Severity.HIGH: 24_990, Severity.LOW: 9}), profile)
+    severities = Counter(one["properties"]["severity"] for one in only["results"])
+    assert severities == {"critical": 2, "high": 24_990, "low": 8}
+    (invocation,) = only["invocations"]
+    assert invocation["executionSuccessful"] is False
+    (told,) = invocation["toolExecutionNotifications"]
+    assert told["descriptor"] == {"id": "LEFT_OUT"}
+    assert told["message"]["text"] == "More failures than this file may hold; left out, the mildest first: 1 low"
+    assert own_checks(only) == []
+
+
+def test_a_file_that_is_just_full_is_whole(build: Callable[..., ScanResult]) -> None:
+    only = run(many(build, {Severity.HIGH: 24_999, Severity.LOW: 1}), "github")
+    assert len(only["results"]) == 25_000
+    assert only["invocations"][0]["executionSuccessful"] is True
+
+
+def test_the_whole_file_is_never_cut(build: Callable[..., ScanResult]) -> None:
+    assert rendered(many(build, {Severity.LOW: 25_001})).count(b'"kind":"fail"') == 25_001
+
+
+def test_a_scan_that_asked_less_never_replaces_one_that_asked_more(canonical_scan: ScanResult) -> None:
+    asked = replace(canonical_scan, policies=tuple(replace(one, waits_for=()) for one in canonical_scan.policies))
+    told = [run(one)["automationDetails"] for one in (canonical_scan, asked)]
+    assert told[0]["id"] != told[1]["id"]
+    assert told[0]["correlationGuid"] != told[1]["correlationGuid"]
+
+
+def test_azure_devops_is_told_its_pipeline(canonical_scan: ScanResult) -> None:
+    details = run(canonical_scan, "azdo")["automationDetails"]
+    assert details["id"] == (
+        "azuredevops/pipeline/build/contoso/11111111-1111-1111-1111-111111111111/42"
+        "/22222222-2222-2222-2222-222222222222/refs/heads/main/98765"
+    )
+    assert details["properties"] == {
+        "azuredevops/pipeline/build/buildDefinitionId": "42",
+        "azuredevops/pipeline/build/buildDefinitionName": "Nightly compliance",
+        "azuredevops/pipeline/build/phaseId": "22222222-2222-2222-2222-222222222222",
+        "azuredevops/pipeline/build/phaseName": "Judge",
+    }
+    assert details["correlationGuid"] == run(canonical_scan)["automationDetails"]["correlationGuid"]
+
+
+def test_outside_a_pipeline_azure_devops_gets_no_half_an_identity(canonical_scan: ScanResult) -> None:
+    info = replace(canonical_scan.info, pipeline={"organization": "contoso"})
+    assert list(run(replace(canonical_scan, info=info), "azdo")["automationDetails"]) == ["correlationGuid"]
+
+
+def test_what_was_asked_to_be_shown_is_shown_and_told(canonical_scan: ScanResult) -> None:
+    (only,) = json.loads(b"".join(sarif.render(canonical_scan, View(include=frozenset({Shown.WAIVED})))))["runs"]
+    assert [one["kind"] for one in only["results"]] == ["fail", "open"]
+    assert only["properties"]["shown"] == ["waived"]
+    assert run(canonical_scan)["properties"]["shown"] == ["fail", "not_applicable", "pass", "unknown", "waived"]
