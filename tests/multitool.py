@@ -56,7 +56,10 @@ class Multitool:
                 "--output": verdict,
             }
             command = [self.program, "validate", *files, *(part for option in options.items() for part in option)]
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
+            environment = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}  # or it asks for ICU's libraries
+            done = subprocess.run(
+                list(map(str, command)), env=environment, capture_output=True, text=True, timeout=600, check=False
+            )
             assert verdict.exists(), done.stdout + done.stderr
             (run,) = json.loads(verdict.read_text(encoding="utf-8-sig"))["runs"]
         said: dict[Path, list[str]] = {}
