@@ -8,13 +8,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from scanner import gate, kql, packs
+from scanner import gate, packs
 from scanner.cli.scanning import Occasion, prepare
 from scanner.errors import InputError
 from scanner.model import Json, Options, Severity, Verdict
@@ -23,9 +22,8 @@ from scanner.policy import Policy
 from scanner.scan import Job, scan
 from scanner.sources.snapshot import open_snapshot
 from scanner.store import VerdictStore
-from tests.remembering import Remembering
 
-pytestmark = pytest.mark.estate
+pytestmark = [pytest.mark.estate, pytest.mark.usefixtures("remembering")]
 CONTOSO = Path(__file__).resolve().parent.parent / "examples" / "contoso"
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 MANIFEST: Json = json.loads((CONTOSO / "manifest.json").read_bytes())
@@ -121,16 +119,8 @@ def look(folder: Path) -> dict[str, Seen]:
         return seen
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _remembered() -> Iterator[None]:
-    """The rows are the same in every loss: only what a query is no longer given makes it another question."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kql, "Engine", partial(Remembering, answers={}))
-        yield
-
-
 @pytest.fixture(scope="module")
-def whole(_remembered: None) -> dict[str, Seen]:
+def whole() -> dict[str, Seen]:
     return look(CONTOSO)
 
 
