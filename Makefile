@@ -14,8 +14,8 @@ demo: $(VENV)/.demo
 
 test: lint $(VENV)/.test
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -m "not full and not estate" -n auto --cov --cov-report=
-	$(BIN)/python -m pytest -q -m "estate" -n auto
+	$(BIN)/python -m pytest -q -m "not full and not estate" -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -q -m "estate" -n auto --dist worksteal
 	@$(BIN)/coverage report --fail-under=95
 	@$(BIN)/coverage report --fail-under=100 --include="$(CORE)"
 

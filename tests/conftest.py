@@ -22,6 +22,7 @@ from scanner.policy import Applies, Attach, Pack, Policy, Query, SeverityWhen
 from scanner.scan import Job
 from scanner.sources import Answer
 from tests.bench import Bench
+from tests.remembering import Remembering
 
 # How long an example takes says nothing about arguard, and differs between machines.
 settings.register_profile("arguard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -209,3 +210,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("bench")
     with kql.Engine({}, folder) as engine:
         yield Bench(packs.load(packs.bundled())[0], engine, folder)
+
+
+@pytest.fixture(scope="module")
+def remembering() -> Iterator[None]:
+    """For modules that scan one estate many times: a query over rows that are the same as before is not run again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kql, "Engine", partial(Remembering, answers={}))
+        yield

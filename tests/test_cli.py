@@ -528,6 +528,13 @@ def test_verify_refuses_what_is_no_result(tmp_path: Path, capfd: pytest.CaptureF
 def test_a_case_that_fails_says_where_and_how(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pack = tmp_path / "azure-backup"
     shutil.copytree(ROOT / "policies" / "azure-backup", pack)
+    # Four policies say it as well as all of them do; that all cases hold is proven where the commands of the README run.
+    (pack / "coverage.yaml").unlink()
+    about = (pack / "pack.yaml").read_text()
+    (pack / "pack.yaml").write_text(about[: about.index("codes:\n")] + about[about.index("parameters:\n") :])
+    for file in [*pack.glob("ABK*.yaml"), *(pack / "cases").iterdir()]:
+        if file.name[:6] not in {"ABK101", "ABK501", "ABK502", "ABK602"}:
+            file.unlink()
     cases = pack / "cases" / "ABK501.yaml"
     cases.write_text(cases.read_text().replace("fail: [web01_d1, web02_os]", "fail: [web02_os]", 1))
     (pack / "cases" / "ABK602.yaml").unlink()

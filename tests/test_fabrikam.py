@@ -20,7 +20,7 @@ from examples import fabrikam_story as story
 from examples.fabrikam_machines import machines, protected
 from scanner.cli import main
 
-pytestmark = pytest.mark.estate
+pytestmark = [pytest.mark.estate, pytest.mark.usefixtures("remembering")]
 FOLDER = Path(__file__).resolve().parent.parent / "examples" / "fabrikam"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.ndjson"))]
 Row = dict[str, Any]

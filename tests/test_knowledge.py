@@ -24,7 +24,7 @@ from scanner.scan import Job, scan
 from scanner.sources.snapshot import open_snapshot
 from scanner.store import VerdictStore
 
-pytestmark = pytest.mark.estate
+pytestmark = [pytest.mark.estate, pytest.mark.usefixtures("remembering")]
 CONTOSO = Path(__file__).resolve().parent.parent / "examples" / "contoso"
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 MANIFEST: Json = json.loads((CONTOSO / "manifest.json").read_bytes())

@@ -16,6 +16,7 @@ from scanner.cli import main
 from tests.contoso_rows import ORACLE
 from tests.oracle_contoso import judge
 
+pytestmark = pytest.mark.usefixtures("remembering")
 ROOT = Path(__file__).resolve().parent.parent
 CONTOSO = ROOT / "examples" / "contoso"
 TRUTH: dict[str, Any] = yaml.safe_load((ROOT / "tests" / "truth" / "contoso.yaml").read_text(encoding="utf-8"))

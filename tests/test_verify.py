@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from scanner.cli import main
 
+pytestmark = pytest.mark.usefixtures("remembering")
 CONTOSO = Path(__file__).resolve().parent.parent / "examples" / "contoso"
 SCAN = ["scan", "--snapshot", str(CONTOSO), "--as-of", "snapshot", "--policy", "ABK101", "--policy", "ABK301", "-q"]
 
