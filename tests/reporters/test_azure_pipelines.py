@@ -18,7 +18,6 @@ from tests.reporters import runners
 from tests.reporters.estate import finding, policy
 from tests.reporters.test_formats import ANY_TEXT, commands
 
-Check = Callable[[str, bytes], None]
 ESCAPES = st.lists(
     st.sampled_from(["%", "%3B", "%0A", "%5D", "%AZP25", "%3", "B", ";", "]", "=", "\n##vso[task.complete]", "##VSO[a.b]"])
 ).map("".join)
@@ -29,10 +28,6 @@ def read(data: bytes, *, percents: bool) -> list[runners.Command]:
     found = [(line, runners.azure(line, percents=percents)) for line in runners.lines(data)]
     assert commands("\n".join(line for line, command in found if not command).encode()) == []
     return [command for _, command in found if command]
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.azure-pipelines.txt", b"".join(azure_pipelines.render(canonical_scan)))
 
 
 def test_its_name_has_a_dash() -> None:

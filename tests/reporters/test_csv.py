@@ -15,7 +15,6 @@ from reporters import csv
 from scanner.model import ScanResult
 from tests.reporters.test_formats import ANY_TEXT
 
-Check = Callable[[str, bytes], None]
 FORMULAS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
 
@@ -27,10 +26,6 @@ def read(result: ScanResult) -> list[dict[str, str]]:
     header, *rest = lines
     assert {len(line) for line in lines} == {len(header)}
     return [dict(zip(header, line, strict=True)) for line in rest]
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.csv", b"".join(csv.render(canonical_scan)))
 
 
 def test_every_verdict_gap_and_policy_has_its_line(canonical_scan: ScanResult) -> None:

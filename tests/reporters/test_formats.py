@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import reporters
 from scanner.model import Counts, ScanResult
+from tests.reporters.whole import written
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ["azure-pipelines", "console", "csv", "github", "html", "junit", "markdown", "native", "ocsf", "sarif"]
@@ -88,7 +89,7 @@ def test_the_console_module_is_imported_without_rich() -> None:
 def test_no_text_becomes_a_command_or_breaks_the_encoding(
     name: str, hostile_scan: Callable[[str], ScanResult], text: str
 ) -> None:
-    data = b"".join(reporters.load(name).render(hostile_scan(text)))
+    data = b"".join(written(name, profile, hostile_scan(text)) for profile in reporters.load(name).PROFILES)
     assert name in CHANNELS or commands(data) == []
     allowed = {"\n", "\t"} | ({"\r"} if name == "csv" else set())  # RFC 4180 ends lines with both
     assert [char for char in data.decode() if (char < " " and char not in allowed) or "\x7f" <= char <= "\x9f"] == []

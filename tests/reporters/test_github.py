@@ -17,7 +17,6 @@ from tests.reporters import runners
 from tests.reporters.estate import finding, policy
 from tests.reporters.test_formats import ANY_TEXT, commands
 
-Check = Callable[[str, bytes], None]
 ESCAPES = st.lists(st.sampled_from(["%", "%25", "%0A", "%3A", "%2C", ":", ",", "::", "=", "\n::error::x", "##[add-mask]"])).map(
     "".join
 )
@@ -28,10 +27,6 @@ def read(data: bytes) -> list[runners.Command]:
     found = [(line, runners.github(line)) for line in runners.lines(data)]
     assert commands("\n".join(line for line, command in found if not command).encode()) == []
     return [command for _, command in found if command]
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.github.txt", b"".join(github.render(canonical_scan)))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)

@@ -24,7 +24,6 @@ from tests.reporters.page import Page, page
 from tests.reporters.test_failed_jobs import RESULT as FAILED_JOB
 from tests.reporters.test_formats import ANY_TEXT
 
-Check = Callable[[str, bytes], None]
 FOLDER = Path(html.__file__).parent / "html_page"
 ATTACKS = [
     estate.HOSTILE,
@@ -40,10 +39,6 @@ ATTACKS = [
 @pytest.fixture(scope="module")
 def read(canonical_scan: ScanResult) -> Page:
     return page(canonical_scan)
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.html", b"".join(html.render(canonical_scan)))
 
 
 def test_the_page_allows_its_own_script_and_style_and_nothing_else(read: Page) -> None:

@@ -14,7 +14,6 @@ from reporters import junit
 from reporters.junit_cases import Case
 from scanner.model import Finding, Gap, Reason, ScanResult, Verdict
 
-Check = Callable[[str, bytes], None]
 XSD = etree.XMLSchema(etree.parse(str(Path(__file__).parent / "schemas" / "junit-10.xsd")))
 
 
@@ -38,10 +37,6 @@ def cases(suite: etree._Element) -> dict[str, etree._Element]:
 
 def elements(root: etree._Element) -> Counter[str]:
     return Counter(child.tag for case in root.iter("testcase") for child in case)
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.xml", rendered(canonical_scan))
 
 
 def test_the_canonical_report_satisfies_jenkins(canonical_scan: ScanResult) -> None:

@@ -24,7 +24,6 @@ from scanner.model import Finding, Gap, PolicyInfo, PolicyResult, Reason, ScanRe
 from tests.reporters.estate import finding, policy
 from tests.reporters.test_formats import ANY_TEXT
 
-Check = Callable[[str, bytes], None]
 Build = Callable[..., ScanResult]
 VOID: Final = {"br", "img", "hr", "input"}
 OURS: Final = {
@@ -176,10 +175,6 @@ def cells(result: ScanResult) -> list[list[str]]:
 
 def fails(info: PolicyInfo, number: int, message: str = "") -> list[Finding]:
     return [finding(info, f"vm{at:05}", Verdict.FAIL, message=message or f"vm{at:05} is bad.") for at in range(number)]
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.md", b"".join(markdown.render(canonical_scan)))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)

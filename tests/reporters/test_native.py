@@ -15,15 +15,9 @@ from hypothesis import strategies as st
 from reporters import native
 from scanner.model import Identity, ScanResult, Trace, Verdict
 
-Check = Callable[[str, bytes], None]
-
 
 def rendered(result: ScanResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(native.render(result)).splitlines()]
-
-
-def test_golden(canonical_scan: ScanResult, check_golden: Check) -> None:
-    check_golden("canonical.ndjson", b"".join(native.render(canonical_scan)))
 
 
 def test_lines_come_in_the_promised_order(canonical_scan: ScanResult) -> None:
