@@ -46,7 +46,7 @@ _output = option(
     multiple=True,
     group=OUTPUT,
     help=(
-        "A report into FILE, or to stdout: azure-pipelines, console, csv, github, html, junit[:policies], markdown, native,"
+        "A report into FILE, or to stdout: console, azure-pipelines, csv, github, html, junit[:policies], markdown, native,"
         " ocsf, sarif[:github|:azdo]. Repeatable. Default: console."
     ),
 )
