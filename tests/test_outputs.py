@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,14 @@ def test_a_report_of_an_earlier_scan_does_not_stay_in_the_folder(tmp_path: Path,
     writing.write(outputs_asked, canonical_scan)
     assert not old.exists()
     assert other.exists()
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path, canonical_scan: ScanResult) -> None:
+    asked = outputs.parse([f"junit:policies={tmp_path}"])
+    assert writing.write(asked, canonical_scan) == []
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    policies = [replace(one, info=replace(one.info, title="another")) for one in canonical_scan.policies]
+    wrong = replace(policies[4], counts=replace(policies[4].counts, passed=99))
+    (told,) = writing.write(asked, replace(canonical_scan, policies=[*policies[:4], wrong, *policies[5:]]))
+    assert told == f"junit:policies to {tmp_path}: a bug in the reporter (RuntimeError)"
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before

@@ -47,13 +47,18 @@ def _write(output: Output, result: ScanResult) -> None:
 
 
 def _to_folder(files: Iterable[tuple[str, Iterable[bytes]]], folder: Path, profile: Profile) -> None:
-    """Write each file, then remove those of an earlier scan: who reads the folder would take them for this one's."""
-    written = set()
-    for name, chunks in files:
-        _to_file(chunks, folder / name)
-        written.add(name)
+    """Write all files or none, then remove those of an earlier scan: who reads the folder would take them for this one's."""
+    made: dict[str, Path] = {}
+    try:
+        for name, chunks in files:
+            made[name] = _made(chunks, folder)
+        for name, temporary in made.items():
+            temporary.replace(folder / name)
+    finally:
+        for temporary in made.values():
+            temporary.unlink(missing_ok=True)
     for file in sorted(folder.glob(profile.files)):
-        if file.name not in written and file.is_file() and profile.mark in _start(file):
+        if file.name not in made and file.is_file() and profile.mark in _start(file):
             file.unlink()
 
 
@@ -73,8 +78,17 @@ def _to_stream(chunks: Iterable[bytes], stream: BinaryIO) -> None:
 
 
 def _to_file(chunks: Iterable[bytes], file: Path) -> None:
-    """Write beside the target (mode 0600), flush to the disk, rename: readers see the old file or the new one."""
-    with NamedTemporaryFile(dir=file.parent, prefix=".arguard-", delete=False) as stream:
+    """Write beside the target and rename: readers see the old file or the new one."""
+    temporary = _made(chunks, file.parent)
+    try:
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _made(chunks: Iterable[bytes], folder: Path) -> Path:
+    """A file of no name yet (mode 0600), whole and flushed to the disk."""
+    with NamedTemporaryFile(dir=folder, prefix=".arguard-", delete=False) as stream:
         temporary = Path(stream.name)
         try:
             stream.writelines(chunks)
@@ -84,8 +98,4 @@ def _to_file(chunks: Iterable[bytes], file: Path) -> None:
             stream.close()
             temporary.unlink(missing_ok=True)
             raise
-    try:
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    return temporary
