@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CORE := scanner/yamlsafe.py,scanner/nodes.py,scanner/authoring/*,scanner/packs/*,scanner/policy.py,scanner/plan.py,scanner/attach.py,scanner/views.py,scanner/evaluate.py,scanner/classify.py,scanner/assertion/*,scanner/census.py,scanner/gate.py,scanner/store.py,scanner/scan.py
+CORE := scanner/yamlsafe.py,scanner/nodes.py,scanner/authoring/*,scanner/packs/*,scanner/policy.py,scanner/plan.py,scanner/attach.py,scanner/views.py,scanner/evaluate.py,scanner/classify.py,scanner/assertion/*,scanner/census.py,scanner/gate.py,scanner/model/weight.py,scanner/store.py,scanner/scan.py
 
 .PHONY: demo test test-all lint format docs clean
 

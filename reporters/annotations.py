@@ -12,20 +12,21 @@ and passes are no annotation. Findings stand one by one while they fit; else tho
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from reporters import wording
 from reporters.advice import ADVICE
 from reporters.console_decision import decision
+from reporters.console_digest import Sample
 from reporters.console_gaps import grouped
 from reporters.console_lines import count
 from reporters.console_places import listed, names_in, place, some
 from reporters.rows import rows
 from reporters.sanitise import console_safe, one_line
 from reporters.view import Profile, Shown, View
-from scanner.model import Finding, PolicyInfo, PolicyResult, Reason, ScanResult, Severity, Verdict
+from scanner.model import Finding, PolicyInfo, PolicyResult, ScanResult, Severity, Verdict, blocks, hides
 
 CHANNEL: Final[Mapping[str, Profile]] = {"": Profile(choices=frozenset({Shown.FAIL, Shown.UNKNOWN}))}
 """The profiles of a channel. What the scan itself did not see is told whatever was asked for."""
@@ -60,19 +61,6 @@ class Annotation:
     line: int = 0
 
 
-@dataclass(slots=True)
-class _Group:
-    """Rows of one policy that weigh the same: how many there are, and the first of them."""
-
-    total: int = 0
-    first: list[Finding] = field(default_factory=list)
-
-    def add(self, finding: Finding) -> None:
-        self.total += 1
-        if len(self.first) < MOST:
-            self.first.append(finding)
-
-
 _Key = tuple[Level, int, str, str]
 """What orders and groups rows: level, fails by falling severity before unknowns, policy, reason."""
 
@@ -93,35 +81,27 @@ def selected(result: ScanResult, view: View) -> Iterator[Annotation]:
         yield from _cut(level, list(_of(level, result, groups)))
 
 
-def _groups(result: ScanResult, view: View) -> dict[_Key, _Group]:
-    groups: dict[_Key, _Group] = {}
+def _groups(result: ScanResult, view: View) -> dict[_Key, Sample]:
+    groups: dict[_Key, Sample] = {}
     for policy in result.policies:
         for _, finding in rows(result, policy, view):
             key = _key(finding, policy.info, result)
             if key:
-                groups.setdefault(key, _Group()).add(finding)
+                groups.setdefault(key, Sample()).add(finding)
     return dict(sorted(groups.items()))
 
 
 def _key(finding: Finding, info: PolicyInfo, result: ScanResult) -> _Key | None:
     """Where a row belongs; None for what is no annotation."""
-    fail_on = result.info.options.fail_on
+    options = result.info.options
     if finding.waiver or finding.verdict not in {Verdict.FAIL, Verdict.UNKNOWN}:
         return None
     if finding.verdict is Verdict.UNKNOWN:
-        return (_missing(result) if _hides(finding, info, fail_on) else Level.NOTICE), 0, info.id, finding.reason or ""
+        return (_missing(result) if hides(finding, info, options) else Level.NOTICE), 0, info.id, finding.reason or ""
     if finding.known:
         return None
     mild = Level.WARNING if finding.severity >= Severity.MEDIUM else Level.NOTICE
-    blocks = fail_on is not None and finding.severity >= fail_on
-    return (Level.ERROR if blocks else mild), -finding.severity, info.id, ""
-
-
-def _hides(finding: Finding, info: PolicyInfo, fail_on: Severity | None) -> bool:
-    """Whether an undecided row could be a blocking finding, as the gate counts it."""
-    if fail_on is None or info.highest < fail_on:
-        return False
-    return finding.reason is Reason.DUPLICATE or finding.severity >= fail_on
+    return (Level.ERROR if blocks(finding, options) else mild), -finding.severity, info.id, ""
 
 
 def _missing(result: ScanResult) -> Level:
@@ -129,7 +109,7 @@ def _missing(result: ScanResult) -> Level:
     return Level.ERROR if result.decision.exit_code else Level.WARNING
 
 
-def _of(level: Level, result: ScanResult, groups: Mapping[_Key, _Group]) -> Iterator[tuple[int, Annotation]]:
+def _of(level: Level, result: ScanResult, groups: Mapping[_Key, Sample]) -> Iterator[tuple[int, Annotation]]:
     """The annotations of one level before the cut, each with how many findings, rows or gaps it stands for."""
     yield from _incomplete(level, result)
     policies = {policy.info.id: policy for policy in result.policies}
@@ -141,7 +121,7 @@ def _of(level: Level, result: ScanResult, groups: Mapping[_Key, _Group]) -> Iter
     alone = sum(group.total for _, group in fails) + len(others) < MOST
     for info, group in fails:
         if alone or group.total == 1:
-            yield from ((1, _finding(level, info, one, names)) for one in group.first)
+            yield from ((1, _finding(level, info, one, names)) for one in group.rows)
         else:
             yield group.total, _findings(level, info, group)
     yield from others
@@ -170,22 +150,22 @@ def _finding(level: Level, info: PolicyInfo, finding: Finding, names: Mapping[st
     return _annotation(level, _title(info, finding.severity), text, policy=info)
 
 
-def _findings(level: Level, info: PolicyInfo, group: _Group) -> Annotation:
-    first = group.first[0]
+def _findings(level: Level, info: PolicyInfo, group: Sample) -> Annotation:
+    first = group.rows[0]
     text = f"{count(group.total, 'finding')}: {_some(group)}. The first: {wording.sentence(first, info)}"
     return _annotation(level, _title(info, first.severity), text, policy=info)
 
 
-def _undecided(level: Level, policy: PolicyResult, group: _Group) -> Annotation:
-    info, reason = policy.info, group.first[0].reason
+def _undecided(level: Level, policy: PolicyResult, group: Sample) -> Annotation:
+    info, reason = policy.info, group.rows[0].reason
     effect = "could hide a blocking finding" if level is not Level.NOTICE else "cannot change the decision"
     advice = ADVICE[reason] if reason else ""
     text = f"{count(group.total, 'row')} not decided ({reason or 'UNKNOWN'}), which {effect}: {_some(group)}. {advice}"
     return _annotation(level, f"{info.id} not decided: {info.title}", text, policy=info)
 
 
-def _some(group: _Group) -> str:
-    shown = [one_line(wording.subject(one), 100) for one in group.first[:_NAMED]]
+def _some(group: Sample) -> str:
+    shown = [one_line(wording.subject(one), 100) for one in group.rows[:_NAMED]]
     rest = group.total - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 from reporters import wording
+from reporters.console_findings import STEP, steps
 from reporters.html_bars import bar, both, legend, numbers
 from reporters.html_markup import Markup, el, join, link
 from reporters.html_parts import facts, filtered, left_out, section, severity, table, two_lines
@@ -15,7 +16,6 @@ from reporters.sanitise import clean
 from scanner.model import Outcome, PolicyInfo, PolicyResult, ScanResult
 
 _SUBSCRIPTIONS = 50
-_STEP = re.compile(r"\s*(?:[0-9]{1,2}[.)]|[-*]) +")
 _ORDER = (
     Outcome.VIOLATIONS,
     Outcome.INCOMPLETE,
@@ -138,17 +138,11 @@ def _parameters(info: PolicyInfo) -> Iterator[tuple[str, str]]:
 
 
 def _fix(fix: str) -> Iterator[Markup]:
-    """A list, if the author wrote one; lines that do not begin a step belong to the step before."""
-    steps: list[str] = []
-    numbered = False
-    for line in clean(fix).strip().split("\n"):
-        step = _STEP.match(line)
-        numbered = numbered or step is not None
-        if step or not steps:
-            steps.append(line[step.end() :] if step else line)
-        else:
-            steps[-1] = f"{steps[-1]} {line.strip()}"
-    if numbered:
-        yield el("ol", *(el("li", one) for one in steps))
+    """A list, if the author wrote one."""
+    told = steps(fix)
+    found = [STEP.match(one) for one in told]
+    texts = [one[step.end() :] if step else one for one, step in zip(told, found, strict=True)]
+    if any(found):
+        yield el("ol", *(el("li", one) for one in texts))
     else:
-        yield from (el("p", one) for one in steps if one)
+        yield from (el("p", one) for one in texts if one)

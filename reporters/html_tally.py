@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from reporters.rows import rows
-from scanner.model import Failure, Finding, Options, Reason, ScanResult, Severity, Verdict, WaiverMark
+from scanner.model import Failure, Finding, Options, Reason, ScanResult, Severity, Verdict, WaiverMark, blocks
 
 _CAUSES = 10_000
 """Causes that are told apart; more of them group nothing."""
@@ -83,8 +83,7 @@ def state(finding: Finding, options: Options) -> State:
     if finding.verdict is Verdict.FAIL:
         if finding.known:
             return State.KNOWN
-        blocks = options.fail_on is not None and finding.severity >= options.fail_on
-        return State.BLOCKING if blocks else State.FAIL
+        return State.BLOCKING if blocks(finding, options) else State.FAIL
     return _DECIDED[finding.verdict]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner.gate import PRECEDENCE, blocks, could_block, count, decide, strongest, weigh
+from scanner.gate import PRECEDENCE, count, decide, strongest, weigh
 from scanner.model import (
     Counts,
     Decision,
@@ -23,6 +23,7 @@ from scanner.model import (
     Verdict,
     WaiverMark,
 )
+from scanner.model.weight import blocks, could_block
 from tests.conftest import a_gap, an_info
 
 SCOPE = Scope(kind="proven", expected=("s1",))

@@ -30,6 +30,7 @@ from scanner.model.results import (
     Subscription,
     Trace,
 )
+from scanner.model.weight import blocks, could_block, hides
 
 __all__ = [
     "Because",
@@ -58,4 +59,7 @@ __all__ = [
     "Trace",
     "Verdict",
     "WaiverMark",
+    "blocks",
+    "could_block",
+    "hides",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 import pytest
 
+from tests import debian
 from tests.probes.machine import AWKS, CLIENTS, LINUX_KEYS, SHELLS, TOOLS, Machine, present
 from tests.probes.metadata import Metadata
 
@@ -23,9 +22,7 @@ def installed() -> None:
     wanted = [*SHELLS, *AWKS, *CLIENTS]
     missing = sorted({one.split()[0] for one in wanted} - {one.split()[0] for one in present(wanted)})
     if missing:
-        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "-y", *missing]):
-            subprocess.run([*root, "apt-get", *command], check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        debian.install(missing)
     assert present(wanted) == wanted
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from reporters.annotations import CHANNEL, MOST, Annotation, Level, selected, told
 from reporters.view import UNASKED, Shown, View
-from scanner.gate import hides
 from scanner.model import Decision, Finding, Gap, PolicyInfo, Reason, ScanResult, Severity, Verdict
+from scanner.model.weight import hides
 from tests.reporters.estate import finding, policy
 
 Build = Callable[..., ScanResult]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv as reader
 import io
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from lxml import etree
 
 from reporters import csv
 from scanner.model import ScanResult
+from tests import debian
 from tests.reporters.test_csv import FORMULAS
 
 pytestmark = pytest.mark.full
@@ -49,9 +49,7 @@ Sheet = list[list[Cell]]
 def office() -> str:
     """LibreOffice without a screen, Debian's smallest package that holds its spreadsheet."""
     if shutil.which("soffice") is None:
-        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "-y", "libreoffice-calc-nogui"]):
-            subprocess.run([*root, "apt-get", *command], check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        debian.install(["libreoffice-calc-nogui"])
     found = shutil.which("soffice")
     assert found is not None
     return found

@@ -17,8 +17,8 @@ from reporters import html, html_rows
 from reporters.html_markup import el, link, safe
 from reporters.html_tally import State
 from reporters.view import EVERYTHING, Shown, View
-from scanner.gate import blocks
 from scanner.model import Identity, Options, Outcome, ScanResult, Severity, Verdict
+from scanner.model.weight import blocks
 from tests.reporters import estate
 from tests.reporters.page import Page, page
 from tests.reporters.test_failed_jobs import RESULT as FAILED_JOB

@@ -6,11 +6,8 @@ Screenshots are kept in `build/screenshots`.
 from __future__ import annotations
 
 import csv
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,15 +20,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from reporters import html
 from reporters.html_tally import State
 from scanner.cli import main
-from scanner.gate import blocks
 from scanner.model import Finding, Gap, PolicyInfo, ScanResult, Severity, Verdict
+from scanner.model.weight import blocks
+from tests import debian
 from tests.node_programs import install
 from tests.reporters import estate
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(sys.platform != "linux", reason="Chromium comes from Debian's packages here"),
-]
+pytestmark = pytest.mark.full
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 FLAGS = (
@@ -52,9 +47,7 @@ ACCESSIBLE = [("canonical", *view) for view in VIEWS] + [("demo", 1440, "light")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless, with a profile of its own."""
     if not shutil.which("chromium"):
-        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "-y", "chromium", "fonts-liberation"]):
-            subprocess.run([*root, "apt-get", *command], check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        debian.install(["chromium", "fonts-liberation"])
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         yield opened
