@@ -41,9 +41,16 @@ def tally_of(result: ScanResult, policy: PolicyResult, view: View = UNASKED) -> 
     left_out = policy.counts.rows - tally.total()
     passes = 1 if _too_many_passes(policy, view) else tally["pass"]
     tally["error"] += len(policy.gaps)
-    tally["tests"] = max(1, passes + sum(tally[element] for element in ("failure", "error", "skipped")))
+    told = passes + sum(tally[element] for element in ("failure", "error", "skipped"))
+    tally["skipped"] += not told and _open(policy)
+    tally["tests"] = max(1, told)
     tally["not_applicable"] = policy.counts.not_applicable
     return tally + Counter(left_out=left_out)
+
+
+def _open(policy: PolicyResult) -> bool:
+    """Whether there are rows that are no passes, whatever an output shows of them."""
+    return policy.counts.failed + policy.counts.unknown > 0
 
 
 def _too_many_passes(policy: PolicyResult, view: View) -> bool:
@@ -93,6 +100,9 @@ def _empty_case(policy: PolicyResult) -> Case:
     counts = policy.counts
     if judged := counts.rows - counts.not_applicable:
         name = f"no row is shown ({judged} left out)"
+        if _open(policy):  # nobody may take for a pass what was not asked for
+            told = f"Left out, as asked: {counts.failed} fail, {counts.unknown} unknown, {counts.passed} pass."
+            return Case(name=name, classname=_classname(policy.info), element="skipped", message=told)
     elif counts.not_applicable:
         name = f"no row applies ({counts.not_applicable} not applicable)"
     else:

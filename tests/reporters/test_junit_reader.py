@@ -88,7 +88,8 @@ def expected(result: ScanResult, one: PolicyResult, include: frozenset[Shown] | 
     found = Counter(_state(row) for row in rows if include is None or shown(row) in include)
     del found[""]
     found["error"] += len(one.gaps)
-    return +found or Counter(passed=1)
+    left_out = any(row.verdict in {Verdict.FAIL, Verdict.UNKNOWN} for row in rows)
+    return +found or Counter(["skipped" if left_out else "passed"])
 
 
 @pytest.mark.parametrize("include", VIEWS, ids=lambda one: "unasked" if one is None else ",".join(sorted(one)))
@@ -133,6 +134,15 @@ def test_what_is_left_out_is_told(canonical_scan: ScanResult, include: frozenset
 def test_a_suite_whose_rows_are_all_left_out_says_so(odd: Mapping[str, ScanResult]) -> None:
     (suite,) = suites(whole(odd["healthy"], View(include=frozenset({Shown.FAIL}))))
     assert [case.name for case in suite] == ["no row is shown (1 left out)"]
+    assert states([suite]) == {"passed": 1}
+
+
+def test_rows_that_were_left_out_are_never_a_pass(canonical_scan: ScanResult) -> None:
+    read = suites(whole(canonical_scan, View(include=frozenset({Shown.NOT_APPLICABLE}))))
+    (disks,) = [suite for suite in read if str(suite.name).startswith("ABK502 ")]
+    (case,) = disks
+    assert states([disks]) == {"skipped": 1}
+    assert case.result[0].message == "Left out, as asked: 1 fail, 0 unknown, 0 pass."
 
 
 @pytest.mark.estate
