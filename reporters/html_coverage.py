@@ -58,7 +58,9 @@ def _gaps(result: ScanResult) -> Iterator[Markup]:
     gaps = grouped(result)
     yield el("h3", "Not seen")
     if not gaps:
-        yield el("p", "Nothing: every subscription answered every question.")
+        asked = any(policy.asked for policy in result.policies)
+        seen, unseen = "Nothing: every subscription answered every question.", "No question was asked, so nothing was seen."
+        yield el("p", seen if asked else unseen)
         return
     known = _names(result.info.scope)
     rows = [
@@ -78,7 +80,7 @@ def _gaps(result: ScanResult) -> Iterator[Markup]:
 def _undecided(tally: Tally) -> Iterator[Markup]:
     yield el("h3", "Not decided")
     if not tally.unknown:
-        yield el("p", "Nothing: every row that was seen has a verdict.")
+        yield el("p", "Nothing: every row that was seen has a verdict or a waiver.")
         return
     rows = [
         (

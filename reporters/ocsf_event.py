@@ -15,9 +15,9 @@ from typing import Final
 import orjson
 
 from reporters.sanitise import clean, json_safe, json_value, well_formed
+from reporters.wording import HOME
 from scanner.model import Json, ScanInfo, Scope, Severity
 
-_HOME = "https://github.com/arguard/arguard"
 _CLASS, _CREATE = 2003, 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "arguard/v1/ocsf")
@@ -156,7 +156,7 @@ def encoded(run: Run, event: Event) -> bytes:
 
 
 def _metadata(run: Run, event: Event) -> dict[str, Json]:
-    product = {"name": "arguard", "vendor_name": "arguard", **filled({"version": run.version}), "url_string": _HOME}
+    product = {"name": "arguard", "vendor_name": "arguard", **filled({"version": run.version}), "url_string": HOME}
     return {
         "version": "1.5.0",
         "profiles": ["cloud", "datetime"],

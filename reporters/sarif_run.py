@@ -16,7 +16,6 @@ from reporters.sarif_rules import rule
 from reporters.view import Shown, View
 from scanner.model import Gap, Json, PolicyResult, ScanResult, Severity
 
-_HOME = "https://github.com/arguard/arguard"
 _BUILD = "azuredevops/pipeline/build/"
 _NAMES: Final = {
     "buildDefinitionId": "definition_id",
@@ -61,7 +60,7 @@ def _driver(result: ScanResult) -> dict[str, Json]:
         "name": "arguard",
         "fullName": result.info.tool,
         "version": result.info.tool.rpartition(" ")[2],
-        "informationUri": _HOME,
+        "informationUri": wording.HOME,
         "rules": [rule(policy) for policy in result.policies],
     }
 

@@ -9,6 +9,7 @@ from reporters.sanitise import json_value, one_line, well_formed
 from scanner.model import Finding, Gap, Json, PolicyInfo, Verdict, WaiverMark
 
 _CAUSES = 3
+HOME = "https://github.com/arguard/arguard"
 LINE = 1000
 """The longest one-line message; Azure Pipelines cuts at 4,000, people much earlier."""
 

@@ -341,3 +341,11 @@ def test_elements_escape_what_they_are_given() -> None:
     assert el("p", "<b>", title='"') == '<p title="&quot;">&lt;b&gt;</p>\n'
     assert el("p", el("b", "x"), None, hidden=True, id=None) == "<p hidden><b>x</b></p>\n"
     assert el("rect", x="1") == '<rect x="1"/>'
+
+
+@pytest.mark.parametrize("name", ["empty", "not-asked"])
+def test_where_nothing_was_asked_nothing_is_said_to_have_answered(name: str, odd: Mapping[str, ScanResult]) -> None:
+    page = b"".join(html.render(odd[name])).decode()
+    assert "No question was asked, so nothing was seen." in page
+    assert "every subscription answered" not in page
+    assert "every subscription answered every question" in b"".join(html.render(odd["healthy"])).decode()
