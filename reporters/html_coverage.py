@@ -19,7 +19,7 @@ _KINDS: Final = {
     "proven": "Proven: the subscriptions were listed beforehand, and each of them must answer.",
     "discovered": "Discovered: whatever the identity sees. A subscription that it cannot see is not missed.",
 }
-_OFFLINE = "None: answers come from a snapshot; its manifest says which subscriptions answered."
+_OFFLINE = "Not known: the answers come from a snapshot, whose manifest says which subscriptions answered."
 
 
 def coverage(result: ScanResult, tally: Tally) -> Markup:
