@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from scanner.gate import count
 from scanner.ids import canonical, name_of, resource_group_of, subscription_of, type_of
 from scanner.model import (
+    Because,
     Counts,
     Decision,
     Finding,
@@ -93,6 +94,19 @@ def policy(number: str, severity: Severity, *, title: str, **more: object) -> Po
 
 def finding(info: PolicyInfo, name: str, verdict: Verdict, **more: object) -> Finding:
     return replace(Finding(policy=info.id, resource=resource(name), verdict=verdict, severity=info.severity), **more)  # type: ignore[arg-type]
+
+
+def because(found: Finding) -> Because:
+    """A finding as what explains a failed job."""
+    return Because(
+        policy=found.policy,
+        id=found.resource.id,
+        subject=found.subject,
+        display_id=found.resource.display_id,
+        severity=found.severity,
+        message=found.message,
+        fingerprint=found.fingerprint,
+    )
 
 
 def counted(findings: Sequence[Finding], info: PolicyInfo) -> Counts:

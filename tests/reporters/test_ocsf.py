@@ -22,7 +22,6 @@ from reporters import ocsf
 from reporters.view import UNASKED, Shown, View
 from scanner.cli import main
 from scanner.model import (
-    Because,
     Decision,
     Failure,
     Finding,
@@ -109,15 +108,7 @@ def failed_job() -> ScanResult:
     agent = estate.policy("301", Severity.HIGH, title="The agent is ready")
     job = estate.policy("605", Severity.HIGH, title="The newest backup worked", params={"hours": {"value": 26, "origin": "x"}})
     cause = estate.finding(agent, "web01", Verdict.FAIL, message="The agent of web01 is silent.")
-    because = Because(
-        policy=agent.id,
-        id=cause.resource.id,
-        subject="",
-        display_id=cause.resource.display_id,
-        severity=Severity.HIGH,
-        message=cause.message,
-        fingerprint=cause.fingerprint,
-    )
+    because = estate.because(cause)
     failure = Failure(code="ErrorA", title="No contact", link="https://example.com/#a", numbers=(400,), because=(because,) * 30)
     failed = estate.finding(job, "web01", Verdict.FAIL, message="It failed.", failure=failure)
     return estate.result_of([(agent, [cause], []), (job, [failed], [])])

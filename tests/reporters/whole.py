@@ -10,7 +10,7 @@ import reporters
 from reporters import Divided
 from reporters.sanitise import json_value, well_formed
 from reporters.view import View
-from scanner.model import Because, Failure, Finding, Gap, Identity, Reason, ScanResult, Severity, Subscription, Trace, Verdict
+from scanner.model import Failure, Finding, Gap, Identity, Reason, ScanResult, Severity, Subscription, Trace, Verdict
 from tests.reporters import estate
 from tests.reporters.conftest import hostile_result
 
@@ -76,15 +76,7 @@ def _whole(row: Finding) -> Finding:
 
 
 def _failure(locked: Finding) -> Failure:
-    because = Because(
-        policy=locked.policy,
-        id=locked.resource.id,
-        subject="",
-        display_id=locked.resource.display_id,
-        severity=locked.severity,
-        message=locked.message,
-        fingerprint=locked.fingerprint,
-    )
+    because = estate.because(locked)
     hostile = replace(because, display_id=HOSTILE, message=HOSTILE)
     return Failure(
         code="UserErrorX", title=HOSTILE, link="https://x.example", told_by="name", numbers=(7,), because=(because, hostile)
